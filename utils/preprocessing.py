@@ -1,0 +1,373 @@
+"""Windows, invertible scalers, and the preconditioner that presents a series to the LSTM-GAN.
+
+Every class here keeps its state in plain NumPy arrays and can undo what it did: ``inverse`` after
+``transform`` gives the data back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from scipy.special import boxcox, inv_boxcox
+from scipy.stats import boxcox_normmax, norm
+
+CHUNK = 4096  # windows transformed at a time, so that float64 copies stay small
+
+
+def sliding_windows(series: np.ndarray, length: int, stride: int = 1) -> np.ndarray:
+    """Return the windows of ``series`` as a read-only view, without copying.
+
+    Args:
+        series: values of shape (time, features).
+        length: rows in a window.
+        stride: rows between the starts of two windows.
+
+    Returns:
+        An array of shape (windows, length, features).
+
+    Raises:
+        ValueError: if the series is not (time, features), if length or stride is not positive, or
+            if the window is longer than the series.
+    """
+    series = np.asarray(series)
+    if series.ndim != 2:
+        raise ValueError(f"The series has shape {series.shape}; expected (time, features).")
+    if length < 1 or stride < 1:
+        raise ValueError(f"Window {length} and stride {stride}: both must be at least 1.")
+    if length > len(series):
+        raise ValueError(f"A window of {length} rows does not fit a series of {len(series)} rows.")
+    view = np.lib.stride_tricks.sliding_window_view(series, length, axis=0)
+    return view[::stride].transpose(0, 2, 1)
+
+
+@dataclass(frozen=True)
+class Scaler:
+    """An invertible linear map of each feature: ``(x − shift) / scale``.
+
+    A constant feature has scale 1: it maps to a constant, and back.
+    """
+
+    shift: np.ndarray
+    scale: np.ndarray
+
+    @classmethod
+    def min_max(cls, values: np.ndarray) -> Scaler:
+        """Fit a map of each feature (last axis) of ``values`` onto [0, 1]."""
+        rows = _rows(values)
+        low, high = rows.min(axis=0), rows.max(axis=0)
+        return cls(low, np.where(high > low, high - low, 1.0))
+
+    @classmethod
+    def standard(cls, values: np.ndarray) -> Scaler:
+        """Fit a map of each feature (last axis) of ``values`` to mean 0, standard deviation 1."""
+        rows = _rows(values)
+        varies = rows.max(axis=0) > rows.min(axis=0)
+        return cls(rows.mean(axis=0), np.where(varies, rows.std(axis=0), 1.0))
+
+    def transform(self, values: np.ndarray) -> np.ndarray:
+        """Scale ``values`` of shape (…, features)."""
+        return (values - self.shift) / self.scale
+
+    def inverse(self, scaled: np.ndarray) -> np.ndarray:
+        """Undo ``transform``."""
+        return scaled * self.scale + self.shift
+
+
+@dataclass(frozen=True)
+class QuantileMap:
+    """A monotone map of one variable onto standard normal scores, and back.
+
+    The value whose share of smaller values is p maps to Φ⁻¹(p); between the knots the map is
+    linear, beyond the outermost ones it is constant, so that ``inverse`` never leaves the range
+    of the data it was fitted to.
+    """
+
+    values: np.ndarray
+    scores: np.ndarray
+
+    @classmethod
+    def fit(cls, sample: np.ndarray, knots: int = 3000, extremes: int = 50) -> QuantileMap:
+        """Fit the map to ``sample``, of shape (count,).
+
+        At most ``knots`` values spread evenly over the ranks are kept, and besides them the
+        ``extremes`` smallest and largest, where the quantiles lie far apart.
+        """
+        values, counts = np.unique(np.asarray(sample, np.float64), return_counts=True)
+        # Tied values share the middle of their ranks, which keeps the map one-to-one.
+        share = (np.cumsum(counts) - counts / 2) / counts.sum()
+        scores = norm.ppf(share)
+        if len(values) > knots + 2 * extremes:
+            spread = np.linspace(0, len(values) - 1, knots).round().astype(int)
+            keep = np.unique(np.r_[:extremes, spread, len(values) - extremes : len(values)])
+            values, scores = values[keep], scores[keep]
+        return cls(values, scores)
+
+    def transform(self, values: np.ndarray) -> np.ndarray:
+        """Return the normal scores of ``values``."""
+        return np.interp(values, self.values, self.scores)
+
+    def inverse(self, scores: np.ndarray) -> np.ndarray:
+        """Return the values with these normal scores."""
+        return np.interp(scores, self.scores, self.values)
+
+
+@dataclass(frozen=True)
+class NormalScores:
+    """The ``QuantileMap`` of every component, apart for the first time step and the later ones.
+
+    Fitted to data, it makes each margin standard normal. Fitted to a generator's output, the same
+    map is *margin calibration*: it puts right the spread and shape of each component and leaves
+    their order, hence their dependence on each other and over time, as the generator made it.
+    """
+
+    first: tuple[QuantileMap, ...]
+    later: tuple[QuantileMap, ...]
+
+    @classmethod
+    def fit(cls, first: np.ndarray, later: np.ndarray) -> NormalScores:
+        """Fit to ``first``, (count, components), and ``later``, (other count, components)."""
+        return cls(
+            tuple(QuantileMap.fit(column) for column in first.T),
+            tuple(QuantileMap.fit(column) for column in later.T),
+        )
+
+    @classmethod
+    def fit_windows(cls, scores: np.ndarray) -> NormalScores:
+        """Fit to ``scores`` of shape (windows, time, components)."""
+        return cls.fit(scores[:, 0], scores[:, 1:].reshape(-1, scores.shape[-1]))
+
+    def transform(self, values: np.ndarray) -> np.ndarray:
+        """Map ``values`` of shape (windows, time, components) to normal scores."""
+        return self._apply(values, "transform")
+
+    def inverse(self, scores: np.ndarray) -> np.ndarray:
+        """Undo ``transform``, inside the range of the values fitted to."""
+        return self._apply(scores, "inverse")
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return the maps as named arrays."""
+        return {
+            f"{part}_{component}": np.stack([map_.values, map_.scores])
+            for part in ("first", "later")
+            for component, map_ in enumerate(getattr(self, part))
+        }
+
+    @classmethod
+    def from_arrays(cls, state: Mapping[str, np.ndarray]) -> NormalScores:
+        """Rebuild the maps from what ``arrays`` returned."""
+        count = sum(name.startswith("first_") for name in state)
+        first, later = (
+            tuple(QuantileMap(*state[f"{part}_{component}"]) for component in range(count))
+            for part in ("first", "later")
+        )
+        return cls(first, later)
+
+    def _apply(self, array: np.ndarray, direction: str) -> np.ndarray:
+        result = np.empty(array.shape, np.float64)
+        for component, (first, later) in enumerate(zip(self.first, self.later, strict=True)):
+            result[:, 0, component] = getattr(first, direction)(array[:, 0, component])
+            result[:, 1:, component] = getattr(later, direction)(array[:, 1:, component])
+        return result
+
+
+@dataclass(frozen=True)
+class Preconditioner:
+    """The invertible map between windows of data and *scores* that a small LSTM can imitate.
+
+    1. Each column is scaled to [0, 1], moved off zero, and made roughly normal by the power
+       transform of Box and Cox (1964), doi:10.1111/j.2517-6161.1964.tb00553.x.
+    2. Principal components of unit variance: the *level*. Directions with next to no variance
+       (a column that is a multiple of another) are dropped.
+    3. A vector autoregression, level_t = c + A·level_{t−1} + e_t (Sims 1980,
+       doi:10.2307/1912017), takes out what the row before predicts linearly; the innovations
+       e_t are rotated and scaled to unit covariance.
+    4. The level of a window's first row and the innovations of its later rows are mapped, each
+       component apart, to normal scores.
+
+    The scores of a window have shape (time, components): the first row says where the window
+    starts, every later row what is new. ``inverse`` runs the four steps backwards and clips each
+    column to the range of the data fitted to, so generated values never leave that range.
+    Constant columns are carried through. Build one with ``fit`` or ``from_arrays``.
+    """
+
+    scaler: Scaler
+    varying: np.ndarray  # (features,) which columns are not constant
+    power: np.ndarray  # (varying,) exponents of the power transform
+    standard: Scaler  # of the power-transformed columns
+    bounds: np.ndarray  # (2, varying) smallest and largest standardised value
+    basis: np.ndarray  # (varying, components) principal directions, scaled: z = level @ basis.T
+    intercept: np.ndarray  # (components,)
+    transition: np.ndarray  # (components, components)
+    innovation_root: np.ndarray  # (components, components): e = white @ innovation_root
+    margins: NormalScores
+
+    OFFSET: ClassVar[float] = 1e-3  # the power transform is singular at zero
+    LARGEST_POWER: ClassVar[float] = 3.0  # keeps the inverse tame where a column has few values
+    SMALLEST_VARIANCE: ClassVar[float] = 1e-7  # of a principal component that is kept
+
+    @classmethod
+    def fit(cls, sequences: np.ndarray, window: int) -> Preconditioner:
+        """Fit to ``sequences`` of shape (sequences, time, features), time ≥ ``window``.
+
+        A single long series is ``series[np.newaxis]``. Every row at which a window can start
+        counts as a first row.
+
+        Raises:
+            ValueError: if the shape is wrong, a value is not finite, the window is shorter than 2
+                rows or longer than the sequences, there are too few rows, or every column is
+                constant.
+        """
+        sequences = np.asarray(sequences, np.float64)
+        if sequences.ndim != 3:
+            raise ValueError(
+                f"The sequences have shape {sequences.shape}; expected (sequences, time, features)."
+            )
+        if not 2 <= window <= sequences.shape[1]:
+            raise ValueError(f"The window is {window}; expected 2 to {sequences.shape[1]}.")
+        if not np.isfinite(sequences).all():
+            raise ValueError("The sequences hold NaN or infinity; expected finite values.")
+        rows = _rows(sequences)
+        varying = rows.max(axis=0) > rows.min(axis=0)
+        if not varying.any():
+            raise ValueError("Every column is constant; expected at least one that varies.")
+        scaler = Scaler.min_max(rows)
+
+        positive = scaler.transform(rows)[:, varying] + cls.OFFSET
+        power = np.array([_box_cox_exponent(column, cls.LARGEST_POWER) for column in positive.T])
+        powered = boxcox(positive, power)
+        standard = Scaler.standard(powered)
+        z = standard.transform(powered)
+
+        variances, directions = np.linalg.eigh(np.atleast_2d(np.cov(z.T)))
+        kept = variances > cls.SMALLEST_VARIANCE
+        basis = directions[:, kept] * np.sqrt(variances[kept])
+        level = (z @ np.linalg.pinv(basis).T).reshape(*sequences.shape[:2], -1)
+
+        before, after = _rows(level[:, :-1]), _rows(level[:, 1:])
+        regressors = np.column_stack([np.ones(len(before)), before])
+        coefficients = np.linalg.lstsq(regressors, after, rcond=None)[0]
+        innovations = after - regressors @ coefficients
+        spreads, axes = np.linalg.eigh(np.atleast_2d(np.cov(innovations.T)))
+        # A direction without news (a straight trend) keeps a tiny spread, so that it inverts.
+        root = (axes * np.sqrt(np.maximum(spreads, 1e-12))).T
+        white = innovations @ np.linalg.inv(root)
+
+        starts = _rows(level[:, : sequences.shape[1] - window + 1])
+        return cls(
+            scaler=scaler,
+            varying=varying,
+            power=power,
+            standard=standard,
+            bounds=np.stack([z.min(axis=0), z.max(axis=0)]),
+            basis=basis,
+            intercept=coefficients[0],
+            transition=coefficients[1:],
+            innovation_root=root,
+            margins=NormalScores.fit(starts, white),
+        )
+
+    @property
+    def features(self) -> int:
+        """The number of columns of the data."""
+        return len(self.varying)
+
+    @property
+    def components(self) -> int:
+        """The number of components of the scores."""
+        return self.basis.shape[1]
+
+    @property
+    def data_range(self) -> tuple[np.ndarray, np.ndarray]:
+        """The smallest and the largest value of each column: generated values stay between."""
+        low = self.scaler.shift
+        return low, np.where(self.varying, low + self.scaler.scale, low)
+
+    def transform(self, windows: np.ndarray) -> np.ndarray:
+        """Return the scores, float32 (windows, time, components), of windows in the data's units.
+
+        Raises:
+            ValueError: if ``windows`` is not (windows, time, features).
+        """
+        windows = self._checked(windows, self.features, "windows", "features")
+        return _in_chunks(self._transform, windows, self.components)
+
+    def inverse(self, scores: np.ndarray) -> np.ndarray:
+        """Return the windows, float64 (windows, time, features), of these scores.
+
+        Raises:
+            ValueError: if ``scores`` is not (windows, time, components).
+        """
+        scores = self._checked(scores, self.components, "scores", "components")
+        white = self.margins.inverse(scores)
+        level = np.empty_like(white)
+        level[:, 0] = white[:, 0]
+        for t in range(1, white.shape[1]):
+            innovation = white[:, t] @ self.innovation_root
+            level[:, t] = self.intercept + level[:, t - 1] @ self.transition + innovation
+        z = np.clip(level @ self.basis.T, *self.bounds)
+        positive = inv_boxcox(self.standard.inverse(z), self.power)
+        windows = np.zeros((*level.shape[:2], self.features))
+        windows[..., self.varying] = np.clip(positive - self.OFFSET, 0.0, 1.0)
+        return self.scaler.inverse(windows)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return the state as named arrays, to be stored with ``np.savez``."""
+        state = {
+            "scaler": np.stack([self.scaler.shift, self.scaler.scale]),
+            "standard": np.stack([self.standard.shift, self.standard.scale]),
+        }
+        for name in ("varying", "power", "bounds", "basis"):
+            state[name] = getattr(self, name)
+        for name in ("intercept", "transition", "innovation_root"):
+            state[name] = getattr(self, name)
+        return state | self.margins.arrays()
+
+    @classmethod
+    def from_arrays(cls, state: Mapping[str, np.ndarray]) -> Preconditioner:
+        """Rebuild a preconditioner from what ``arrays`` returned."""
+        plain = ("varying", "power", "bounds", "basis", "intercept", "transition")
+        return cls(
+            scaler=Scaler(*state["scaler"]),
+            standard=Scaler(*state["standard"]),
+            innovation_root=state["innovation_root"],
+            margins=NormalScores.from_arrays(state),
+            **{name: state[name] for name in plain},
+        )
+
+    def _transform(self, windows: np.ndarray) -> np.ndarray:
+        scaled = self.scaler.transform(np.asarray(windows, np.float64))[..., self.varying]
+        z = self.standard.transform(boxcox(np.clip(scaled, 0, 1) + self.OFFSET, self.power))
+        level = z @ np.linalg.pinv(self.basis).T
+        expected = self.intercept + level[:, :-1] @ self.transition
+        white = (level[:, 1:] - expected) @ np.linalg.inv(self.innovation_root)
+        return self.margins.transform(np.concatenate([level[:, :1], white], axis=1))
+
+    @staticmethod
+    def _checked(array: np.ndarray, last: int, name: str, unit: str) -> np.ndarray:
+        array = np.asarray(array)
+        if array.ndim != 3 or array.shape[-1] != last:
+            raise ValueError(
+                f"The {name} have shape {array.shape}; expected ({name}, time, {last} {unit})."
+            )
+        return array
+
+
+def _rows(values: np.ndarray) -> np.ndarray:
+    """Return ``values`` of shape (…, features) as (rows, features)."""
+    return np.asarray(values, np.float64).reshape(-1, values.shape[-1])
+
+
+def _box_cox_exponent(column: np.ndarray, largest: float) -> float:
+    return float(np.clip(boxcox_normmax(column, method="mle"), -largest, largest))
+
+
+def _in_chunks(
+    function: Callable[[np.ndarray], np.ndarray], windows: np.ndarray, components: int
+) -> np.ndarray:
+    result = np.empty((*windows.shape[:2], components), np.float32)
+    for start in range(0, len(windows), CHUNK):
+        result[start : start + CHUNK] = function(windows[start : start + CHUNK])
+    return result

@@ -1,0 +1,386 @@
+"""The GAN training step and the loop around it: averages, history, checkpoints and resume."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+
+from utils import runtime
+from utils.losses import finite_difference_from_logits, get_loss
+from utils.models import draw_latents
+
+HISTORY = "history.csv"  # the losses so far, beside the checkpoints
+TRAINING, SAMPLING = 0, 1  # streams of random numbers: a sample never repeats a training latent
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """What decides a training run, besides the data and the two models.
+
+    Attributes:
+        steps: training steps in all; each updates the discriminator once, then the generator once.
+        batch: real windows in a step, and as many generated ones.
+        learning_rate: of both Adam optimizers at the start.
+        final_rate: what a cosine leaves of the learning rate at the end, as a share of it;
+            1 keeps it constant.
+        beta_1: Adam's memory of the gradient.
+        beta_2: Adam's memory of the squared gradient.
+        loss: a name in ``losses.LOSSES``.
+        penalty: γ of the finite-difference penalty on real and generated windows; 0 is none.
+        sigma: standard deviation of the noise whose effect on the logit is penalised.
+        average: memory of the exponential moving average of the generator's weights; 0 is none.
+        static: latents that stay the same over a window.
+        dynamic: latents that are fresh at every time step.
+        seed: of batches, latents and noise. Each is a function of seed and step alone, which is
+            why a run that is stopped and resumed goes on as if it had never stopped.
+    """
+
+    steps: int = 2000
+    batch: int = 128
+    learning_rate: float = 1e-3
+    final_rate: float = 0.05
+    beta_1: float = 0.0
+    beta_2: float = 0.99
+    loss: str = "relativistic"
+    penalty: float = 0.1
+    sigma: float = 0.1
+    average: float = 0.998
+    static: int = 8
+    dynamic: int = 8
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        get_loss(self.loss)
+        for name in ("steps", "batch", "learning_rate", "sigma"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"The training's {name} is {getattr(self, name)}; expected > 0.")
+        for name in ("beta_1", "beta_2", "average"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(
+                    f"The training's {name} is {getattr(self, name)}; expected 0 ≤ {name} < 1."
+                )
+        if not 0 <= self.final_rate <= 1:
+            raise ValueError(f"The final rate is {self.final_rate}; expected 0 to 1.")
+        if self.penalty < 0 or min(self.static, self.dynamic) < 0:
+            raise ValueError("The penalty and the numbers of latents must not be negative.")
+        if self.static + self.dynamic < 1:
+            raise ValueError("There are no latents; expected static + dynamic of at least 1.")
+
+    @property
+    def latent(self) -> int:
+        """Latents at each time step."""
+        return self.static + self.dynamic
+
+
+class NonFiniteLossError(FloatingPointError):
+    """A loss, or a weight about to be stored, is NaN or infinite."""
+
+
+class GanTrainer:
+    """Trains a generator against a discriminator on windows of data.
+
+    Attributes:
+        generator, discriminator: the two models, updated in place.
+        averaged: the generator with exponentially averaged weights; ``sample`` uses it.
+        history: losses by step, lists under "step", "discriminator" and "generator".
+    """
+
+    def __init__(
+        self,
+        generator: keras.Model,
+        discriminator: keras.Model,
+        windows: np.ndarray,
+        config: TrainingConfig,
+    ) -> None:
+        """Prepare a run on ``windows``, (windows, time, features), as the discriminator reads them.
+
+        Raises:
+            ValueError: if the windows are not finite or do not have the models' shapes.
+        """
+        windows = np.asarray(windows, np.float32)
+        if windows.ndim != 3 or windows.shape[1:] != generator.output_shape[1:]:
+            raise ValueError(
+                f"The windows have shape {windows.shape}; "
+                f"expected (windows, {', '.join(map(str, generator.output_shape[1:]))})."
+            )
+        if discriminator.input_shape[1:] != windows.shape[1:]:
+            raise ValueError(
+                f"The discriminator reads {discriminator.input_shape[1:]}; "
+                f"expected the windows' {windows.shape[1:]}."
+            )
+        if generator.input_shape[-1] != config.latent:
+            raise ValueError(
+                f"The generator reads {generator.input_shape[-1]} latents a time step; "
+                f"expected static + dynamic = {config.latent}."
+            )
+        if not np.isfinite(windows).all():
+            raise ValueError("The windows hold NaN or infinity; expected finite values.")
+        self.generator, self.discriminator, self.config = generator, discriminator, config
+        self.averaged = keras.models.clone_model(generator)
+        self.averaged.set_weights(generator.get_weights())
+        self.windows = tf.constant(windows)
+        self.loss = get_loss(config.loss)
+        self.generator_optimizer = self._optimizer(generator)
+        self.discriminator_optimizer = self._optimizer(discriminator)
+        self.history: dict[str, list] = {"step": [], "discriminator": [], "generator": []}
+        self._step = tf.Variable(0, dtype=tf.int64, trainable=False)
+        self._seed = tf.Variable(config.seed, dtype=tf.int64, trainable=False)
+        self._generate = tf.function(self.averaged, reduce_retracing=True)
+
+    @property
+    def step(self) -> int:
+        """Training steps done."""
+        return int(self._step)
+
+    def train_step(self, step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Update the discriminator once, then the generator once; return their two losses.
+
+        Algorithm 1 of Goodfellow et al. (2014), arXiv:1406.2661, with one discriminator update.
+        """
+        config = self.config
+        seeds = tf.unstack(tf.random.split(tf.random.fold_in([self._seed, TRAINING], step), 3))
+        chosen = tf.random.stateless_uniform(
+            (config.batch,), seeds[0], maxval=len(self.windows), dtype=tf.int32
+        )
+        real = tf.gather(self.windows, chosen)
+        latents = self._latents(config.batch, seeds[1])
+        fake = self.generator(latents)
+
+        with tf.GradientTape() as tape:
+            real_logits, fake_logits, penalty = self._judge(real, fake, seeds[2])
+            discriminator_loss = self.loss.discriminator(real_logits, fake_logits)
+            objective = discriminator_loss + penalty
+        weights = self.discriminator.trainable_variables
+        self.discriminator_optimizer.apply(tape.gradient(objective, weights), weights)
+
+        real_logits = self.discriminator(real)
+        with tf.GradientTape() as tape:
+            fake_logits = self.discriminator(self.generator(latents))
+            generator_loss = self.loss.generator(real_logits, fake_logits)
+        weights = self.generator.trainable_variables
+        self.generator_optimizer.apply(tape.gradient(generator_loss, weights), weights)
+
+        self._update_average(step)
+        return discriminator_loss, generator_loss
+
+    def train(
+        self,
+        until: int | None = None,
+        *,
+        steps_per_call: int = 20,
+        callbacks: Sequence[Every] = (),
+        folder: Path | str | None = None,
+        checkpoint_every: int = 200,
+    ) -> dict[str, list]:
+        """Train up to step ``until`` (default: ``config.steps``) and return the history.
+
+        Args:
+            until: the step to stop after.
+            steps_per_call: steps that run inside one call of the compiled graph.
+            callbacks: what to do every so many steps.
+            folder: where checkpoints go, with the losses so far as ``history.csv``. If it holds a
+                checkpoint, call ``resume`` first to go on from there.
+            checkpoint_every: steps between two checkpoints.
+
+        Raises:
+            NonFiniteLossError: as soon as a loss or a weight is NaN or infinite.
+        """
+        until = self.config.steps if until is None else until
+        manager = None if folder is None else self._manager(folder)
+        intervals = [every.steps for every in callbacks]
+        if manager is not None:
+            intervals.append(checkpoint_every)
+        if min([steps_per_call, *intervals]) < 1:
+            raise ValueError("Steps per call and every interval must be at least 1.")
+        with runtime.progress(
+            total=until, initial=self.step, unit="step", desc="training", mininterval=1
+        ) as bar:
+            while (start := self.step) < until:
+                stops = [(start // interval + 1) * interval for interval in intervals]
+                stop = min(start + steps_per_call, until, *stops)
+                losses = self._run(tf.constant(stop - start)).numpy()
+                self._record(start, losses, manager)
+                bar.update(stop - start)
+                bar.set_postfix(D=f"{losses[-1, 0]:.3f}", G=f"{losses[-1, 1]:.3f}", refresh=False)
+                for every in callbacks:
+                    if stop % every.steps == 0:
+                        every.action(self)
+                if manager is not None and (stop % checkpoint_every == 0 or stop == until):
+                    self._save(manager)
+        return self.history
+
+    def sample(self, count: int, seed: int = 0) -> np.ndarray:
+        """Return ``count`` windows, (count, time, features), from the averaged generator.
+
+        The same count and seed give the same windows, whatever was sampled before.
+        """
+        return self.generate(self.latents(count, seed))
+
+    def latents(self, count: int, seed: int = 0) -> tf.Tensor:
+        """Return latents, (count, time, latent), for ``generate``."""
+        if count < 1:
+            raise ValueError(f"The number of windows is {count}; expected at least 1.")
+        seeds = tf.random.fold_in([self._seed, SAMPLING], seed)
+        return self._latents(count, seeds)
+
+    def generate(self, latents: tf.Tensor, batch: int = 1024) -> np.ndarray:
+        """Return the averaged generator's windows for these latents, a ``batch`` at a time."""
+        parts = range(0, len(latents), batch)
+        return np.concatenate([self._generate(latents[i : i + batch]).numpy() for i in parts])
+
+    def resume(self, folder: Path | str) -> int:
+        """Take up the state of the last checkpoint in ``folder``; return its step.
+
+        Returns 0, and changes nothing, if the folder holds no checkpoint yet.
+
+        Raises:
+            ValueError: if the checkpoint does not fit these models, is damaged, or was written
+                with another seed.
+        """
+        path = tf.train.latest_checkpoint(str(folder))
+        if path is None:
+            return 0
+        try:
+            status = self._checkpoint().restore(path)
+            status.assert_existing_objects_matched()
+        except (ValueError, AssertionError, tf.errors.OpError) as error:
+            raise ValueError(
+                f"The checkpoint {path} does not fit this run: it was written by models of another "
+                f"shape, or is damaged. ({str(error).splitlines()[0][:200]})"
+            ) from error
+        if int(self._seed) != self.config.seed:
+            raise ValueError(
+                f"The checkpoint {path} was written with seed {int(self._seed)}; "
+                f"expected {self.config.seed}."
+            )
+        log = pd.read_csv(Path(folder) / HISTORY, float_precision="round_trip")
+        # The losses are written before the checkpoint, so they may be ahead of it.
+        self.history = log[log["step"] <= self.step].to_dict("list")
+        return self.step
+
+    def _optimizer(self, model: keras.Model) -> keras.optimizers.Optimizer:
+        config = self.config
+        rate = keras.optimizers.schedules.CosineDecay(
+            config.learning_rate, config.steps, alpha=config.final_rate
+        )
+        optimizer = keras.optimizers.Adam(rate, beta_1=config.beta_1, beta_2=config.beta_2)
+        optimizer.build(model.trainable_variables)
+        return optimizer
+
+    def _latents(self, count: int, seed: tf.Tensor) -> tf.Tensor:
+        config = self.config
+        window = self.windows.shape[1]
+        return draw_latents(count, window, config.static, config.dynamic, seed)
+
+    def _judge(
+        self, real: tf.Tensor, fake: tf.Tensor, seed: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Return the logits of real and fake and the penalty on both, in one pass."""
+        both = tf.concat([real, fake], axis=0)
+        gamma, sigma = self.config.penalty, self.config.sigma
+        if gamma == 0:
+            real_logits, fake_logits = tf.split(self.discriminator(both), 2)
+            return real_logits, fake_logits, tf.constant(0.0)
+        noise = tf.random.stateless_normal(tf.shape(both), seed)
+        judged = self.discriminator(tf.concat([both, both + sigma * noise], axis=0))
+        logits, moved_logits = tf.split(judged, 2)
+        # The mean over real and fake together is half the sum of their two penalties.
+        penalty = 2 * finite_difference_from_logits(logits, moved_logits, gamma, sigma)
+        return *tf.split(logits, 2), penalty
+
+    def _update_average(self, step: tf.Tensor) -> None:
+        # A short memory at first: the untrained weights must not linger in the average.
+        step = tf.cast(step, tf.float32)
+        memory = tf.minimum(self.config.average, (1 + step) / (10 + step))
+        for mean, new in zip(self.averaged.weights, self.generator.weights, strict=True):
+            mean.assign(memory * mean + (1 - memory) * new)
+
+    @tf.function
+    def _run(self, count: tf.Tensor) -> tf.Tensor:
+        """Run ``count`` training steps; return their losses, (count, 2)."""
+        losses = tf.TensorArray(tf.float32, count)
+        for i in tf.range(count):
+            losses = losses.write(i, tf.stack(self.train_step(self._step)))
+            self._step.assign_add(1)
+        return losses.stack()
+
+    def _record(
+        self, start: int, losses: np.ndarray, manager: tf.train.CheckpointManager | None
+    ) -> None:
+        bad = np.flatnonzero(~np.isfinite(losses).all(axis=1))
+        if len(bad):
+            raise NonFiniteLossError(
+                f"Training stopped at step {start + bad[0] + 1}: the losses are "
+                f"{losses[bad[0], 0]} (discriminator) and {losses[bad[0], 1]} (generator); "
+                f"expected finite numbers. {self._last_good(manager)}"
+            )
+        self.history["step"].extend(range(start + 1, start + len(losses) + 1))
+        self.history["discriminator"].extend(losses[:, 0].tolist())
+        self.history["generator"].extend(losses[:, 1].tolist())
+
+    def _save(self, manager: tf.train.CheckpointManager) -> None:
+        models = (self.generator, self.discriminator, self.averaged)
+        if not all(np.isfinite(array).all() for model in models for array in model.get_weights()):
+            raise NonFiniteLossError(
+                f"Training stopped at step {self.step}: a weight is NaN or infinite; expected "
+                f"finite numbers. {self._last_good(manager)}"
+            )
+        path = Path(manager.directory) / HISTORY
+        pd.DataFrame(self.history).to_csv(path.with_suffix(".tmp"), index=False)
+        os.replace(path.with_suffix(".tmp"), path)
+        manager.save(checkpoint_number=self.step)
+
+    @staticmethod
+    def _last_good(manager: tf.train.CheckpointManager | None) -> str:
+        if manager is None or manager.latest_checkpoint is None:
+            return "There is no checkpoint to go back to; try a lower learning rate."
+        return (
+            f"The last good checkpoint is {manager.latest_checkpoint}; try a lower learning rate."
+        )
+
+    def _checkpoint(self) -> tf.train.Checkpoint:
+        return tf.train.Checkpoint(
+            generator=self.generator,
+            discriminator=self.discriminator,
+            averaged=self.averaged,
+            generator_optimizer=self.generator_optimizer,
+            discriminator_optimizer=self.discriminator_optimizer,
+            step=self._step,
+            seed=self._seed,
+        )
+
+    def _manager(self, folder: Path | str) -> tf.train.CheckpointManager:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        return tf.train.CheckpointManager(self._checkpoint(), str(folder), max_to_keep=2)
+
+
+@dataclass(frozen=True)
+class Every:
+    """Something to do each time training has gone on for so many steps."""
+
+    steps: int
+    action: Callable[[GanTrainer], None]
+
+
+@dataclass
+class Snapshots:
+    """An action for ``Every``: windows generated from the same latents, as training goes on.
+
+    Attributes:
+        taken: pairs of a step and its windows, (count, time, features).
+    """
+
+    count: int
+    seed: int = 0
+    taken: list[tuple[int, np.ndarray]] = field(default_factory=list)
+
+    def __call__(self, trainer: GanTrainer) -> None:
+        """Take one."""
+        self.taken.append((trainer.step, trainer.sample(self.count, self.seed)))
