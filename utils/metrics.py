@@ -1,0 +1,721 @@
+"""How good are generated series? Scores against real windows, their floors, and baselines.
+
+The discriminative and the predictive score follow the protocol of TimeGAN (Yoon, Jarrett and
+van der Schaar, "Time-series Generative Adversarial Networks", NeurIPS 2019): small recurrent
+networks, the *judges*, are trained from scratch on real and generated windows. A score repeats
+this with several judges, each with its own weights, split and batches.
+
+Windows are NumPy arrays `(windows, time, features)` in the data's units; a score scales both
+sets with the minimum and maximum of each feature over the *real* windows.
+
+Inside, the judges are stacked, and the windows come last: a hidden state has the shape
+`(judges, units, windows)`. The gates are then contiguous slices, and on a GPU all judges train
+as one batched model. On a CPU one judge at a time a core is faster (plain matrix products).
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import os
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+from utils import runtime
+
+# The stronger judge: two GRU layers of 32 units; pass it on as **STRONG_JUDGE.
+STRONG_JUDGE: Mapping[str, int] = {"layers": 2, "units": 32}
+
+TRAIN_FRACTION = 0.8
+MINIMUM_WINDOWS = 10
+BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8  # Adam's defaults in TensorFlow 1
+
+Weights = list[tf.Tensor]
+
+
+@dataclass(frozen=True)
+class Score:
+    """The values of a score over its repeats (judges)."""
+
+    values: tuple[float, ...]
+
+    @property
+    def mean(self) -> float:
+        """The mean over the repeats."""
+        return float(np.mean(self.values))
+
+    @property
+    def std(self) -> float:
+        """The sample standard deviation over the repeats; not a number for a single repeat."""
+        return float(np.std(self.values, ddof=1)) if len(self.values) > 1 else math.nan
+
+    def __str__(self) -> str:
+        return f"{self.mean:.3f} ± {self.std:.3f}" if len(self.values) > 1 else f"{self.mean:.3f}"
+
+
+def discriminative_score(
+    real: np.ndarray,
+    fake: np.ndarray,
+    *,
+    repeats: int = 10,
+    layers: int = 1,
+    units: int | None = None,
+    steps: int = 2000,
+    batch: int = 128,
+    learning_rate: float = 1e-3,
+    seed: int = 0,
+) -> Score:
+    """Return how well a judge tells real from generated windows: |accuracy − 0.5|, 0 to 0.5.
+
+    A GRU reads a window; a dense logit on its last state says "real" when it is above 0. Each
+    judge learns by Adam on 80 % of the real and 80 % of the generated windows, with `batch` of
+    each a step, and is tested on the other 20 %. Lower is better; chance alone gives
+    `chance_mean` on average.
+
+    The cell is TimeGAN's: tanh, and the reset gate applied to the state *before* the matrix
+    product (`reset_after=False` in Keras). The weights start as Keras starts them (Glorot
+    uniform, orthogonal, zeros); TensorFlow 1's cell started the bias of the gates at one.
+
+    Args:
+        real: `(windows, time, features)`, in the data's units.
+        fake: `(windows, time, features)`, of the same time and features.
+        repeats: how many judges, each with its own weights, split and batches.
+        layers: GRU layers.
+        units: units of each layer; by default half the features, rounded down, at least 1.
+        steps: training steps.
+        batch: real windows, and generated windows, a step.
+        learning_rate: of Adam.
+        seed: the same seed gives the same score on the same machine; judge k depends on
+            `(seed, k)` only, so that more repeats keep the earlier ones.
+
+    Raises:
+        ValueError: for windows of the wrong rank, of different time or features, not finite, or
+            fewer than 10; for a number of repeats, layers, units, steps or windows below 1.
+    """
+    _check_counts(repeats=repeats, layers=layers, units=units, steps=steps, batch=batch)
+    real, fake = _scaled_pair(real, fake)
+    units = units or max(1, real.shape[2] // 2)
+    windows = np.concatenate([real, fake])
+    splits, batches, weights = [], [], []
+    for judge in range(repeats):
+        rng = np.random.default_rng([seed, judge])
+        real_train, real_test = _split(len(real), rng)
+        fake_train, fake_test = (part + len(real) for part in _split(len(fake), rng))
+        splits.append(np.concatenate([real_test, fake_test]))
+        batches.append(_draw(rng, steps, batch, real_train, fake_train))
+        weights.append(_initial_weights(rng, windows.shape[2], layers, units))
+    # One batch holds the real windows first: the targets are the same at every step.
+    real_count, fake_count = min(batch, len(real_train)), min(batch, len(fake_train))
+    target = np.r_[np.ones(real_count), np.zeros(fake_count)].astype("float32")
+
+    def values(judges: slice) -> list[float]:
+        trained = _train_classifier(
+            _stack(weights[judges]),
+            tf.constant(windows),
+            tf.constant(target),
+            tf.constant(np.stack(batches[judges], axis=1)),
+            tf.constant(learning_rate, tf.float32),
+        )
+        chosen = np.stack(splits[judges])
+        logits = _logits(trained, tf.constant(windows), tf.constant(chosen)).numpy()
+        return list(np.abs(_accuracy(logits, chosen < len(real)) - 0.5))
+
+    return _score(values, repeats)
+
+
+def predictive_score(
+    real: np.ndarray,
+    fake: np.ndarray,
+    *,
+    repeats: int = 10,
+    layers: int = 1,
+    units: int | None = None,
+    steps: int = 5000,
+    batch: int = 128,
+    learning_rate: float = 1e-3,
+    seed: int = 0,
+) -> Score:
+    """Return the error on real windows of a one-step forecaster trained on generated ones.
+
+    A GRU reads all features but the last at the times 0 … T − 2 and forecasts the last feature
+    one step ahead, at 1 … T − 1, through a sigmoid; it learns by Adam on the mean absolute error
+    over the generated windows ("train on synthetic, test on real"). The score is the mean
+    absolute error over all real windows, of the scaled feature. Lower is better, and the score
+    of the real windows against themselves is the floor.
+
+    A series of one feature is forecast from its own past. For the cell, the weights and the
+    other arguments see `discriminative_score`; by default a layer has half as many units as the
+    windows have features, rounded down, at least 1.
+
+    Raises:
+        ValueError: as `discriminative_score`, and for windows of a single time step.
+    """
+    _check_counts(repeats=repeats, layers=layers, units=units, steps=steps, batch=batch)
+    real, fake = _scaled_pair(real, fake)
+    if real.shape[1] < 2:
+        raise ValueError("The windows have 1 time step; expected at least 2 to forecast one.")
+    units = units or max(1, real.shape[2] // 2)
+    inputs = max(1, real.shape[2] - 1)
+    batches, weights = [], []
+    for judge in range(repeats):
+        rng = np.random.default_rng([seed, judge])
+        batches.append(_draw(rng, steps, batch, np.arange(len(fake))))
+        weights.append(_initial_weights(rng, inputs, layers, units))
+
+    def values(judges: slice) -> list[float]:
+        trained = _train_forecaster(
+            _stack(weights[judges]),
+            tf.constant(fake),
+            tf.constant(np.stack(batches[judges], axis=1)),
+            tf.constant(learning_rate, tf.float32),
+        )
+        everything = np.tile(np.arange(len(real), dtype="int32"), (len(batches[judges]), 1))
+        return list(_absolute_error(trained, tf.constant(real), tf.constant(everything)).numpy())
+
+    return _score(values, repeats)
+
+
+def split_real(windows: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return two disjoint random halves of `(windows, time, features)`.
+
+    Raises:
+        ValueError: if there are fewer than two windows or the rank is wrong.
+    """
+    windows = _windows(windows, "real", minimum=2)
+    order = np.random.default_rng(seed).permutation(len(windows))
+    half = len(windows) // 2
+    return windows[order[:half]], windows[order[half:]]
+
+
+def real_versus_real(real: np.ndarray, *, seed: int = 0, **judge: float) -> Score:
+    """Return the floor of the discriminative score: one half of the real windows as "fake".
+
+    Args:
+        real: `(windows, time, features)`.
+        seed: of the halves and of the judges.
+        **judge: passed to `discriminative_score`.
+
+    Raises:
+        ValueError: as `discriminative_score`.
+    """
+    return discriminative_score(*split_real(real, seed), seed=seed, **judge)
+
+
+def chance_bound(test_size: int) -> float:
+    """Return what a perfect generator's score stays under 95 % of the time, one judge at a time.
+
+    A judge that can only guess is right on each held-out window with probability one half, so
+    that its accuracy is about normal with the standard deviation 0.5/√n.
+
+    Args:
+        test_size: n, the number of held-out windows, real and generated together.
+
+    Raises:
+        ValueError: if `test_size` is below 1.
+    """
+    _check_counts(test_size=test_size)
+    return 1.96 * 0.5 / math.sqrt(test_size)
+
+
+def chance_mean(test_size: int) -> float:
+    """Return a perfect generator's mean score, √(2/π)·0.5/√n; see `chance_bound`."""
+    _check_counts(test_size=test_size)
+    return math.sqrt(2 / math.pi) * 0.5 / math.sqrt(test_size)
+
+
+def bootstrap_innovations(scores: np.ndarray, count: int, seed: int) -> np.ndarray:
+    """Return innovations drawn anew, independently over time: the VAR bootstrap.
+
+    The preconditioner turns a window into the level of its first row, followed by the
+    innovations of a VAR(1). Here the first step is drawn from the first steps, and every later
+    step from all later steps of all windows, with replacement; the components of one moment
+    stay together. What is left after the preconditioner's inverse is a linear model with the
+    data's own shocks, but without memory in their size: a baseline that a GAN has to beat
+    (Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 8).
+
+    Args:
+        scores: `(windows, time, components)`, time at least 2.
+        count: how many windows to draw.
+        seed: of the draws.
+
+    Returns:
+        `(count, time, components)`.
+
+    Raises:
+        ValueError: for scores of the wrong shape or not finite, or a count below 1.
+    """
+    scores = _windows(scores, "scores", minimum=1)
+    _check_counts(count=count)
+    time, components = scores.shape[1:]
+    if time < 2:
+        raise ValueError("The scores have 1 time step; expected a level and at least 1 innovation.")
+    rng = np.random.default_rng(seed)
+    level = scores[rng.integers(len(scores), size=count), :1]
+    pool = scores[:, 1:].reshape(-1, components)
+    innovations = pool[rng.integers(len(pool), size=(count, time - 1))]
+    return np.concatenate([level, innovations], axis=1)
+
+
+def nearest_distances(
+    queries: np.ndarray, reference: np.ndarray, *, chunk: int = 1000
+) -> np.ndarray:
+    """Return each query's Euclidean distance to its nearest reference window.
+
+    The windows are flattened and taken as they are: scale them first where features differ in
+    size, as `memorisation_ratio` does. The memory needed is `chunk` × reference windows.
+
+    Args:
+        queries: `(queries, time, features)`.
+        reference: `(windows, time, features)`.
+        chunk: queries compared at a time.
+
+    Returns:
+        `(queries,)`.
+
+    Raises:
+        ValueError: for windows of the wrong rank, not finite, or of different time or features.
+    """
+    _check_counts(chunk=chunk)
+    queries, reference = _windows(queries, "queries", 1), _windows(reference, "reference", 1)
+    _same_shape(reference, "reference", queries, "queries")
+    flat = reference.reshape(len(reference), -1)
+    squares = np.sum(flat**2, axis=1)
+    distances = []
+    for start in range(0, len(queries), chunk):
+        part = queries[start : start + chunk].reshape(-1, flat.shape[1])
+        # |q − r|² = |q|² − 2 q·r + |r|²; it cancels badly, so it only chooses the nearest.
+        nearest = np.argmin(squares - 2 * part @ flat.T, axis=1)
+        distances.append(np.linalg.norm(part - flat[nearest], axis=1))
+    return np.concatenate(distances)
+
+
+def memorisation_ratio(fake: np.ndarray, train: np.ndarray, holdout: np.ndarray) -> float:
+    """Return the median nearest distance fake → train over that of holdout → train.
+
+    Near 1 or above: the generated windows are no closer to the training windows than fresh real
+    ones. Near 0: they are copies. All sets are scaled with the training windows' minimum and
+    maximum. Overlapping windows are near-copies of each other: the hold-out must be later in
+    time than the training windows, with no row in common.
+
+    Raises:
+        ValueError: for windows of the wrong rank, not finite, of different time or features; or
+            if half the hold-out is itself in the training windows, so that the ratio has no
+            denominator.
+    """
+    fake, train = _windows(fake, "fake", 1), _windows(train, "train", 1)
+    holdout = _windows(holdout, "holdout", 1)
+    _same_shape(train, "train", fake, "fake")
+    _same_shape(train, "train", holdout, "holdout")
+    scale = _min_max(train)
+    fake, train, holdout = scale(fake), scale(train), scale(holdout)
+    usual = np.median(nearest_distances(holdout, train))
+    if usual == 0:
+        raise ValueError(
+            "At least half of the holdout windows are also in train; expected windows held out."
+        )
+    return float(np.median(nearest_distances(fake, train)) / usual)
+
+
+def autocorrelation(windows: np.ndarray, lags: int) -> np.ndarray:
+    """Return the mean autocorrelation within windows, for each lag 0 … `lags` and feature.
+
+    With m the mean of one window's feature, its autocorrelation at lag k is
+    Σ (x_t − m)(x_{t+k} − m) / Σ (x_t − m)², the sums over the times that the window holds. This
+    estimator is biased towards zero and below in short windows, alike for real and generated
+    ones. A window in which the feature does not vary is left out.
+
+    Args:
+        windows: `(windows, time, features)`.
+        lags: the greatest lag, from 0 to time − 1.
+
+    Returns:
+        `(lags + 1, features)`; not a number for a feature that varies in no window.
+
+    Raises:
+        ValueError: for windows of the wrong rank or not finite, or a lag out of range.
+    """
+    windows = _windows(windows, "the", 1)
+    time = windows.shape[1]
+    if not 0 <= lags < time:
+        raise ValueError(f"The greatest lag is {lags}; expected 0 to {time - 1} (time − 1).")
+    # Rounding leaves a constant feature's variance a little above zero: compare the values.
+    varies = np.any(windows != windows[:, :1], axis=1)
+    centred = windows - windows.mean(axis=1, keepdims=True)
+    variance = np.where(varies, np.sum(centred**2, axis=1), np.nan)
+    rows = []
+    for lag in range(lags + 1):
+        products = np.sum(centred[:, : time - lag] * centred[:, lag:], axis=1) / variance
+        used = np.maximum(varies.sum(axis=0), 1)
+        rows.append(np.where(varies.any(axis=0), np.nansum(products, axis=0) / used, np.nan))
+    return np.stack(rows)
+
+
+def maximum_mean_discrepancy(
+    real: np.ndarray,
+    fake: np.ndarray,
+    *,
+    bandwidths: Sequence[float] | None = None,
+    limit: int = 1000,
+    seed: int = 0,
+) -> float:
+    """Return the unbiased estimate of the squared maximum mean discrepancy, RBF kernel.
+
+    Mean k(x, x') + mean k(y, y') − 2 mean k(x, y) over distinct pairs of flattened scaled windows,
+    with k = exp(−d²/(2σ²)) averaged over the bandwidths σ (Gretton et al., "A Kernel Two-Sample
+    Test", JMLR 2012, equation 3). It is zero on average, and may be negative, where both sets
+    come from one distribution.
+
+    Args:
+        real: `(windows, time, features)`.
+        fake: `(windows, time, features)`.
+        bandwidths: σ, in the unit of the scaled distance; by default a half, one and two times
+            the median distance between the windows of both sets.
+        limit: at most so many windows of each set, chosen at random.
+        seed: of that choice.
+
+    Raises:
+        ValueError: for windows of the wrong rank, not finite, or of different time or features;
+            a bandwidth or a limit that is not positive.
+    """
+    if limit < 2:
+        raise ValueError(f"The limit is {limit}; expected at least 2 windows.")
+    real, fake = _scaled_pair(real, fake, minimum=2)
+    rng = np.random.default_rng(seed)
+    x, y = (
+        rng.permutation(windows)[:limit].reshape(min(limit, len(windows)), -1).astype(float)
+        for windows in (real, fake)
+    )
+    both = np.concatenate([x, y])
+    squares = np.sum(both**2, axis=1)
+    distances = np.maximum(squares[:, None] + squares - 2 * both @ both.T, 0)  # squared
+    if bandwidths is None:
+        median = math.sqrt(np.median(distances[np.triu_indices(len(both), 1)])) or 1.0
+        bandwidths = (median / 2, median, median * 2)
+    if not len(bandwidths) or min(bandwidths) <= 0:
+        raise ValueError(f"The bandwidths are {bandwidths!r}; expected positive numbers.")
+    kernel = np.mean([np.exp(-distances / (2 * sigma**2)) for sigma in bandwidths], axis=0)
+    n, m = len(x), len(y)
+    within_x = (kernel[:n, :n].sum() - n) / (n * (n - 1))  # the diagonal is 1
+    within_y = (kernel[n:, n:].sum() - m) / (m * (m - 1))
+    return float(within_x + within_y - 2 * kernel[:n, n:].mean())
+
+
+# ── The judges ────────────────────────────────────────────────────────────────────────────────
+# A judge's weights, in order: for each layer the kernel (3·units, inputs), the recurrent kernel
+# (3·units, units) and the bias (3·units, 1), with the gates in Keras' order: update z, reset r,
+# candidate c; then the dense kernel (1, units) and its bias (1, 1). `_stack` adds the judge axis.
+
+
+def _initial_weights(
+    rng: np.random.Generator, inputs: int, layers: int, units: int
+) -> list[np.ndarray]:
+    """Return one judge's weights as Keras would draw them."""
+
+    def glorot(rows: int, columns: int) -> np.ndarray:
+        limit = math.sqrt(6 / (rows + columns))
+        return rng.uniform(-limit, limit, (rows, columns))
+
+    weights = []
+    for _ in range(layers):
+        q, r = np.linalg.qr(rng.normal(size=(3 * units, units)))
+        orthogonal = q * np.sign(np.diag(r))  # the sign makes it uniform over rotations
+        weights += [glorot(3 * units, inputs), orthogonal, np.zeros((3 * units, 1))]
+        inputs = units
+    weights += [glorot(1, units), np.zeros((1, 1))]
+    return [weight.astype("float32") for weight in weights]
+
+
+def _stack(judges: list[list[np.ndarray]]) -> Weights:
+    """Return the weights of several judges with a leading judge axis."""
+    return [tf.constant(np.stack(weight)) for weight in zip(*judges, strict=True)]
+
+
+@tf.custom_gradient
+def _recurrence(projected: tf.Tensor, recurrent: tf.Tensor) -> tuple[tf.Tensor, Callable]:
+    """Return the states of a GRU layer and their gradient, backpropagation through time.
+
+    z, r = σ(x_zr + R_zr h),  c = tanh(x_c + R_c (r ∘ h)),  h ← z ∘ h + (1 − z) ∘ c
+
+    The gradient is written out: a third faster than TensorFlow's own here, since the recurrent
+    kernel's gradient becomes one product over all times instead of a sum of one a time.
+
+    Args:
+        projected: K x + b for all times, `(time, judges, 3·units, windows)`.
+        recurrent: R, `(judges, 3·units, units)`.
+
+    Returns:
+        h for all times, `(time, judges, units, windows)`, and the function of the gradient.
+    """
+    time, judges, rows, windows = projected.shape
+    units = rows // 3
+    of_gates, of_candidate = recurrent[:, : 2 * units], recurrent[:, 2 * units :]
+    start = tf.zeros((judges, units, windows))
+
+    def array(height: int) -> tf.TensorArray:
+        return tf.TensorArray(tf.float32, time, element_shape=(judges, height, windows))
+
+    def forward(t, h, *history):
+        x = projected[t]
+        gates = tf.sigmoid(x[:, : 2 * units] + of_gates @ h)
+        z, r = gates[:, :units], gates[:, units:]
+        c = tf.tanh(x[:, 2 * units :] + of_candidate @ (r * h))
+        h = c + z * (h - c)
+        kept = zip(history, (z, r, c, h), strict=True)
+        return t + 1, h, *(values.write(t, value) for values, value in kept)
+
+    history = [array(units) for _ in range(4)]
+    _, _, *history = tf.while_loop(
+        lambda t, *_: t < time, forward, (0, start, *history), maximum_iterations=time
+    )
+    zs, rs, cs, hs = (values.stack() for values in history)
+
+    def gradient(from_above):
+        before = tf.concat([start[None], hs[:-1]], axis=0)  # h one step earlier
+
+        def backward(t, dh, dx):
+            z, r, c, h = zs[t], rs[t], cs[t], before[t]
+            dh = dh + from_above[t]
+            dc = dh * (1 - z) * (1 - c * c)
+            drh = tf.matmul(of_candidate, dc, transpose_a=True)
+            dz = dh * (h - c) * z * (1 - z)
+            dr = drh * h * r * (1 - r)
+            dgates = tf.concat([dz, dr], axis=1)
+            dh = dh * z + drh * r + tf.matmul(of_gates, dgates, transpose_a=True)
+            return t - 1, dh, dx.write(t, tf.concat([dgates, dc], axis=1))
+
+        _, _, dx = tf.while_loop(
+            lambda t, *_: t >= 0, backward, (time - 1, start, array(rows)), maximum_iterations=time
+        )
+        dx = dx.stack()
+        product = "tjaw,tjbw->jab"  # summed over times and windows
+        dgates = tf.einsum(product, dx[:, :, : 2 * units], before)
+        dcandidate = tf.einsum(product, dx[:, :, 2 * units :], rs * before)
+        return dx, tf.concat([dgates, dcandidate], axis=1)
+
+    return hs, gradient
+
+
+def _states(weights: Weights, x: tf.Tensor) -> tf.Tensor:
+    """Return the last layer's states `(time, judges, units, windows)` for x of such a shape."""
+    *layers, _, _ = weights
+    for kernel, recurrent, bias in zip(layers[::3], layers[1::3], layers[2::3], strict=True):
+        x = _recurrence(tf.einsum("tjfw,jaf->tjaw", x, kernel) + bias, recurrent)
+    return x
+
+
+def _dense(weights: Weights, states: tf.Tensor) -> tf.Tensor:
+    """Return the dense layer's output `(…, judges, windows)` on states `(…, judges, units, windows)`.
+
+    Written as a sum: with one output it is faster than a batched matrix product.
+    """
+    kernel, bias = weights[-2:]
+    return tf.reduce_sum(states * tf.linalg.matrix_transpose(kernel), axis=-2) + bias[..., 0]
+
+
+def _take(windows: tf.Tensor, chosen: tf.Tensor) -> tf.Tensor:
+    """Return the chosen windows of each judge, `(time, judges, features, windows)`."""
+    return tf.transpose(tf.gather(windows, chosen), [2, 0, 3, 1])
+
+
+def _inputs_and_future(windows: tf.Tensor, chosen: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return what a forecaster reads and what it is to forecast, the last feature."""
+    x = _take(windows, chosen)
+    read = x if x.shape[2] == 1 else x[:, :, :-1]
+    return read[:-1], x[1:, :, -1]
+
+
+def _adam(
+    weights: Weights,
+    loss_of: Callable[[Weights, tf.Tensor], tf.Tensor],
+    batches: tf.Tensor,
+    learning_rate: tf.Tensor,
+) -> Weights:
+    """Return the weights after a step of Adam on each batch `(steps, judges, windows)`.
+
+    `loss_of(weights, chosen)` is the loss summed over the judges: a judge's gradient is then its
+    own, and since Adam works element by element, so is all of its training (Kingma and Ba,
+    "Adam", ICLR 2015, the efficient order of section 2; ε as TensorFlow 1 has it).
+    """
+    m = [tf.zeros_like(weight) for weight in weights]
+    v = [tf.zeros_like(weight) for weight in weights]
+    for step in tf.range(tf.shape(batches)[0]):
+        with tf.GradientTape() as tape:
+            tape.watch(weights)
+            loss = loss_of(weights, batches[step])
+        gradients = tape.gradient(loss, weights)
+        t = tf.cast(step + 1, tf.float32)
+        rate = learning_rate * tf.sqrt(1 - BETA_2**t) / (1 - BETA_1**t)
+        m = [BETA_1 * a + (1 - BETA_1) * g for a, g in zip(m, gradients, strict=True)]
+        v = [BETA_2 * a + (1 - BETA_2) * g * g for a, g in zip(v, gradients, strict=True)]
+        weights = [
+            w - rate * a / (tf.sqrt(b) + EPSILON) for w, a, b in zip(weights, m, v, strict=True)
+        ]
+    return weights
+
+
+# Compiled with XLA: one compilation of about two seconds, then no time is lost between the
+# thousands of small operations of a step.
+
+
+@tf.function(jit_compile=True)
+def _train_classifier(
+    weights: Weights,
+    windows: tf.Tensor,
+    target: tf.Tensor,
+    batches: tf.Tensor,
+    learning_rate: tf.Tensor,
+) -> Weights:
+    """Return the judges' weights after training; target 1 is real, 0 generated."""
+    real = target  # `(windows,)`, of every batch and judge
+
+    def loss_of(weights: Weights, chosen: tf.Tensor) -> tf.Tensor:
+        logits = _dense(weights, _states(weights, _take(windows, chosen))[-1])
+        losses = tf.nn.softplus(logits) - real * logits  # cross-entropy
+        of_real = tf.reduce_sum(losses * real, axis=1) / tf.reduce_sum(real)
+        of_fake = tf.reduce_sum(losses * (1 - real), axis=1) / tf.reduce_sum(1 - real)
+        return tf.reduce_sum(of_real + of_fake)
+
+    return _adam(weights, loss_of, batches, learning_rate)
+
+
+@tf.function(jit_compile=True)
+def _train_forecaster(
+    weights: Weights, windows: tf.Tensor, batches: tf.Tensor, learning_rate: tf.Tensor
+) -> Weights:
+    """Return the forecasters' weights after training on the windows."""
+
+    def loss_of(weights: Weights, chosen: tf.Tensor) -> tf.Tensor:
+        return tf.reduce_sum(_forecast_error(weights, windows, chosen))
+
+    return _adam(weights, loss_of, batches, learning_rate)
+
+
+def _forecast_error(weights: Weights, windows: tf.Tensor, chosen: tf.Tensor) -> tf.Tensor:
+    """Return each judge's mean absolute error over the chosen windows and their times."""
+    x, future = _inputs_and_future(windows, chosen)
+    forecast = tf.sigmoid(_dense(weights, _states(weights, x)))
+    return tf.reduce_mean(tf.abs(forecast - future), axis=[0, 2])
+
+
+@tf.function(jit_compile=True)
+def _logits(weights: Weights, windows: tf.Tensor, chosen: tf.Tensor) -> tf.Tensor:
+    """Return each judge's logits on its chosen windows, `(judges, windows)`."""
+    return _dense(weights, _states(weights, _take(windows, chosen))[-1])
+
+
+_absolute_error = tf.function(_forecast_error, jit_compile=True)
+
+
+def _accuracy(logits: np.ndarray, is_real: np.ndarray) -> np.ndarray:
+    """Return the share of right answers a judge, both `(judges, windows)`; above 0 says real."""
+    return np.mean((logits > 0) == is_real, axis=1)
+
+
+def _score(values: Callable[[slice], list[float]], repeats: int) -> Score:
+    """Return the score of `values(judges)` over groups of judges, as the device likes them."""
+    _silence_first_compilation()
+    if runtime.on_gpu():
+        return Score(tuple(float(value) for value in values(slice(0, repeats))))
+    one_by_one = [slice(judge, judge + 1) for judge in range(repeats)]
+    with ThreadPoolExecutor(min(repeats, os.cpu_count() or 1)) as pool:
+        groups = list(pool.map(values, one_by_one))
+    return Score(tuple(float(value) for group in groups for value in group))
+
+
+@functools.cache
+def _silence_first_compilation() -> None:
+    """Compile something small while standard error is closed.
+
+    XLA announces the first compilation of a process there, past TensorFlow's log level, and
+    Jupyter would show it as an error.
+    """
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        tf.function(tf.negative, jit_compile=True)(tf.constant(0.0))
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+def _split(count: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Return the indices of a random training part (80 %) and of the held-out rest."""
+    order = rng.permutation(count)
+    cut = int(count * TRAIN_FRACTION)
+    return order[:cut], order[cut:]
+
+
+def _draw(rng: np.random.Generator, steps: int, batch: int, *pools: np.ndarray) -> np.ndarray:
+    """Return the indices of each step's batch: `batch` distinct windows of every pool."""
+    parts = []
+    for pool in pools:
+        size = min(batch, len(pool))
+        parts.append(
+            np.stack([rng.choice(pool, size, replace=False, shuffle=False) for _ in range(steps)])
+        )
+    return np.concatenate(parts, axis=1).astype("int32")
+
+
+# ── Checks and scaling ────────────────────────────────────────────────────────────────────────
+
+
+def _check_counts(**counts: int | None) -> None:
+    """Raise a ValueError for a count below 1; None stands for a default."""
+    for name, count in counts.items():
+        if count is not None and count < 1:
+            raise ValueError(f"{name} is {count}; expected at least 1.")
+
+
+def _windows(values: np.ndarray, name: str, minimum: int) -> np.ndarray:
+    """Return the windows as float64, or raise a ValueError that names what is wrong."""
+    windows = np.asarray(values, dtype="float64")
+    if windows.ndim != 3 or 0 in windows.shape[1:]:
+        raise ValueError(
+            f"The {name} windows have the shape {windows.shape}; "
+            "expected (windows, time, features)."
+        )
+    if len(windows) < minimum:
+        raise ValueError(f"There are {len(windows)} {name} windows; expected at least {minimum}.")
+    finite = np.isfinite(windows)
+    if not finite.all():
+        window, time, feature = np.argwhere(~finite)[0]
+        raise ValueError(
+            f"The {name} windows hold {windows[window, time, feature]} at window {window}, "
+            f"time {time}, feature {feature}; expected finite numbers."
+        )
+    return windows
+
+
+def _same_shape(one: np.ndarray, its_name: str, other: np.ndarray, name: str) -> None:
+    """Raise a ValueError unless both sets of windows have the same time and features."""
+    if one.shape[1:] != other.shape[1:]:
+        raise ValueError(
+            f"The {name} windows have (time, features) {other.shape[1:]}, "
+            f"the {its_name} windows {one.shape[1:]}; expected the same."
+        )
+
+
+def _min_max(windows: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """Return the scaling of each feature from its minimum and maximum to 0 and 1.
+
+    A constant feature maps to 0, and another value of it to the relative difference.
+    """
+    low = windows.min(axis=(0, 1))
+    span = windows.max(axis=(0, 1)) - low
+    span = np.where(span > 0, span, np.where(low != 0, np.abs(low), 1.0))
+    return lambda values: (values - low) / span
+
+
+def _scaled_pair(
+    real: np.ndarray, fake: np.ndarray, minimum: int = MINIMUM_WINDOWS
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return both sets checked and scaled by the real windows' minimum and maximum, float32."""
+    real, fake = _windows(real, "real", minimum), _windows(fake, "fake", minimum)
+    _same_shape(real, "real", fake, "fake")
+    scale = _min_max(real)
+    return scale(real).astype("float32"), scale(fake).astype("float32")
