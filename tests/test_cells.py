@@ -85,6 +85,7 @@ def test_keras_cells_have_the_gradients_of_keras_layers(name):
 @pytest.mark.parametrize("name", LAYERS)
 def test_keras_cells_start_as_keras_layers_start(name):
     layer_class, cell_class, _, _ = LAYERS[name]
+    keras.utils.set_random_seed(1)
     layer, ours = layer_class(UNITS), keras.layers.RNN(cell_class(UNITS))
     for each in (layer, ours):
         each.build((None, None, FEATURES))

@@ -18,7 +18,7 @@ from __future__ import annotations
 import functools
 import math
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -26,9 +26,10 @@ import numpy as np
 import tensorflow as tf
 
 from utils import runtime
+from utils.preprocessing import Scaler
 
 # The stronger judge: two GRU layers of 32 units; pass it on as **STRONG_JUDGE.
-STRONG_JUDGE: Mapping[str, int] = {"layers": 2, "units": 32}
+STRONG_JUDGE: dict[str, int] = {"layers": 2, "units": 32}
 
 TRAIN_FRACTION = 0.8
 MINIMUM_WINDOWS = 10
@@ -185,7 +186,7 @@ def split_real(windows: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
     Raises:
         ValueError: if there are fewer than two windows or the rank is wrong.
     """
-    windows = _windows(windows, "real", minimum=2)
+    windows = check_windows(windows, "real", minimum=2)
     order = np.random.default_rng(seed).permutation(len(windows))
     half = len(windows) // 2
     return windows[order[:half]], windows[order[half:]]
@@ -248,7 +249,7 @@ def bootstrap_innovations(scores: np.ndarray, count: int, seed: int) -> np.ndarr
     Raises:
         ValueError: for scores of the wrong shape or not finite, or a count below 1.
     """
-    scores = _windows(scores, "scores", minimum=1)
+    scores = check_windows(scores, "scores")
     _check_counts(count=count)
     time, components = scores.shape[1:]
     if time < 2:
@@ -280,8 +281,8 @@ def nearest_distances(
         ValueError: for windows of the wrong rank, not finite, or of different time or features.
     """
     _check_counts(chunk=chunk)
-    queries, reference = _windows(queries, "queries", 1), _windows(reference, "reference", 1)
-    _same_shape(reference, "reference", queries, "queries")
+    queries, reference = check_windows(queries, "queries"), check_windows(reference, "reference")
+    check_same_shape(reference, "reference", queries, "queries")
     flat = reference.reshape(len(reference), -1)
     squares = np.sum(flat**2, axis=1)
     distances = []
@@ -306,11 +307,11 @@ def memorisation_ratio(fake: np.ndarray, train: np.ndarray, holdout: np.ndarray)
             if half the hold-out is itself in the training windows, so that the ratio has no
             denominator.
     """
-    fake, train = _windows(fake, "fake", 1), _windows(train, "train", 1)
-    holdout = _windows(holdout, "holdout", 1)
-    _same_shape(train, "train", fake, "fake")
-    _same_shape(train, "train", holdout, "holdout")
-    scale = _min_max(train)
+    fake, train = check_windows(fake, "fake"), check_windows(train, "train")
+    holdout = check_windows(holdout, "holdout")
+    check_same_shape(train, "train", fake, "fake")
+    check_same_shape(train, "train", holdout, "holdout")
+    scale = Scaler.min_max(train).transform
     fake, train, holdout = scale(fake), scale(train), scale(holdout)
     usual = np.median(nearest_distances(holdout, train))
     if usual == 0:
@@ -338,7 +339,7 @@ def autocorrelation(windows: np.ndarray, lags: int) -> np.ndarray:
     Raises:
         ValueError: for windows of the wrong rank or not finite, or a lag out of range.
     """
-    windows = _windows(windows, "the", 1)
+    windows = check_windows(windows, "given")
     time = windows.shape[1]
     if not 0 <= lags < time:
         raise ValueError(f"The greatest lag is {lags}; expected 0 to {time - 1} (time − 1).")
@@ -508,7 +509,7 @@ def _states(weights: Weights, x: tf.Tensor) -> tf.Tensor:
 
 
 def _dense(weights: Weights, states: tf.Tensor) -> tf.Tensor:
-    """Return the dense layer's output `(…, judges, windows)` on states `(…, judges, units, windows)`.
+    """Return the dense layer's output on states `(…, judges, units, windows)`, without the units.
 
     Written as a sum: with one output it is faster than a batched matrix product.
     """
@@ -671,8 +672,13 @@ def _check_counts(**counts: int | None) -> None:
             raise ValueError(f"{name} is {count}; expected at least 1.")
 
 
-def _windows(values: np.ndarray, name: str, minimum: int) -> np.ndarray:
-    """Return the windows as float64, or raise a ValueError that names what is wrong."""
+def check_windows(values: np.ndarray, name: str, minimum: int = 1) -> np.ndarray:
+    """Return `(windows, time, features)` as float64, checked.
+
+    Raises:
+        ValueError: for another rank, no time or features, fewer than `minimum` windows, or values
+            that are not finite; it names the windows by `name`.
+    """
     windows = np.asarray(values, dtype="float64")
     if windows.ndim != 3 or 0 in windows.shape[1:]:
         raise ValueError(
@@ -691,7 +697,7 @@ def _windows(values: np.ndarray, name: str, minimum: int) -> np.ndarray:
     return windows
 
 
-def _same_shape(one: np.ndarray, its_name: str, other: np.ndarray, name: str) -> None:
+def check_same_shape(one: np.ndarray, its_name: str, other: np.ndarray, name: str) -> None:
     """Raise a ValueError unless both sets of windows have the same time and features."""
     if one.shape[1:] != other.shape[1:]:
         raise ValueError(
@@ -700,22 +706,11 @@ def _same_shape(one: np.ndarray, its_name: str, other: np.ndarray, name: str) ->
         )
 
 
-def _min_max(windows: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
-    """Return the scaling of each feature from its minimum and maximum to 0 and 1.
-
-    A constant feature maps to 0, and another value of it to the relative difference.
-    """
-    low = windows.min(axis=(0, 1))
-    span = windows.max(axis=(0, 1)) - low
-    span = np.where(span > 0, span, np.where(low != 0, np.abs(low), 1.0))
-    return lambda values: (values - low) / span
-
-
 def _scaled_pair(
     real: np.ndarray, fake: np.ndarray, minimum: int = MINIMUM_WINDOWS
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return both sets checked and scaled by the real windows' minimum and maximum, float32."""
-    real, fake = _windows(real, "real", minimum), _windows(fake, "fake", minimum)
-    _same_shape(real, "real", fake, "fake")
-    scale = _min_max(real)
+    real, fake = check_windows(real, "real", minimum), check_windows(fake, "fake", minimum)
+    check_same_shape(real, "real", fake, "fake")
+    scale = Scaler.min_max(real).transform
     return scale(real).astype("float32"), scale(fake).astype("float32")

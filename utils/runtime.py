@@ -55,8 +55,14 @@ def claim(text: str, holds: bool) -> None:
 
 
 def progress(iterable: Iterable[T] | None = None, **options: Any) -> tqdm:
-    """Return a tqdm progress bar over ``iterable``, silent under the quick profile."""
-    return tqdm(iterable, disable=profile() == "quick", **options)
+    """Return a tqdm progress bar over ``iterable``.
+
+    It is silent under the quick profile, and where the environment variable COURSE_PROGRESS is
+    ``off``: so `make notebooks` keeps progress bars out of the stored outputs.
+    """
+    if profile() == "quick" or os.environ.get("COURSE_PROGRESS") == "off":
+        options["disable"] = True
+    return tqdm(iterable, **options)
 
 
 def on_gpu() -> bool:

@@ -250,10 +250,10 @@ class GanTrainer:
         try:
             status = self._checkpoint().restore(path)
             status.assert_existing_objects_matched()
-        except (ValueError, AssertionError, tf.errors.OpError) as error:
+        except (ValueError, LookupError, AssertionError, tf.errors.OpError) as error:
             raise ValueError(
                 f"The checkpoint {path} does not fit this run: it was written by models of another "
-                f"shape, or is damaged. ({str(error).splitlines()[0][:200]})"
+                f"shape, or is damaged ({' '.join(str(error).split())[:100] or 'cannot be read'})."
             ) from error
         if int(self._seed) != self.config.seed:
             raise ValueError(

@@ -1,0 +1,49 @@
+# The commands of the course. The first one that needs it makes .venv (tools/bootstrap.py).
+#   make PYTHON=python3.12 …                        the Python that .venv is made with
+#   make train REQUIREMENTS=requirements-gpu.txt    with CUDA, on Linux
+
+PYTHON ?= python3
+REQUIREMENTS ?=
+NAMES ?=
+ARGS ?=
+
+VENV := .venv/bin/python
+FIRST := $(firstword $(sort $(wildcard notebooks/*.ipynb)))
+
+.DEFAULT_GOAL := help
+.PHONY: help environment train test lab lint format notebooks data clean
+
+help: ## list these commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
+
+environment: ## make .venv from the pinned packages, or update it to them
+	@command -v $(PYTHON) >/dev/null 2>&1 || { echo "There is no $(PYTHON) here: install Python 3.11 to 3.13, or name one, as in make PYTHON=python3.12." >&2; exit 1; }
+	@$(PYTHON) tools/bootstrap.py $(if $(REQUIREMENTS),--requirements $(REQUIREMENTS))
+
+train: environment ## train the full LSTM-GAN on daily GOOG prices; ARGS="--csv FILE" for your own data
+	@$(VENV) -m utils.train --profile full $(ARGS)
+
+test: lint ## check the style, run the unit tests, run every notebook and compare its outputs
+	COURSE_PROFILE=quick $(VENV) -m pytest -q tests
+	COURSE_PROFILE=quick $(VENV) -m pytest -q --nbval notebooks
+
+lab: environment ## open JupyterLab at the first notebook
+	@$(VENV) -m jupyterlab $(FIRST)
+
+lint: environment ## check the style of Python files and notebooks
+	$(VENV) -m ruff check .
+	$(VENV) -m ruff format --check .
+
+format: environment ## put Python files and notebooks into the course's style
+	$(VENV) -m ruff check --fix .
+	$(VENV) -m ruff format .
+
+notebooks: environment ## run the notebooks that need it in full and store their outputs; NAMES="01 11"
+	@$(VENV) tools/notebooks.py $(NAMES) $(ARGS)
+
+data: environment ## check the files in data/ against their checksums
+	@$(VENV) data/build.py --check
+
+clean: ## delete caches; .venv and runs/ stay
+	rm -rf .pytest_cache .ruff_cache notebooks/.ipynb_checkpoints
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

@@ -1,0 +1,311 @@
+"""What every notebook of the course has to be, as rules that a test applies.
+
+Each rule takes a notebook and yields one sentence for each problem it finds; none: it is kept.
+`problems` applies those that need nothing but the notebook itself.
+"""
+
+from __future__ import annotations
+
+import ast
+import copy
+import re
+import statistics
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import unquote
+
+import nbformat
+from nbformat import NotebookNode
+
+from tools.notebooks import PROFILE, SETUP_SOURCE, code_cells, code_hash, python_source
+
+Rule = Callable[[NotebookNode], Iterator[str]]
+
+BADGE = "<!-- colab-badge -->"
+SECTIONS = ("Try it", "Recap", "Exercises", "References")
+EXERCISES = 3
+LONGEST_CELL, LONGEST_MEDIAN = 20, 8
+LARGEST_FILE = 1_500_000
+TAGS = {"solution", "nbval-ignore-output", "raises-exception", "nbval-raises-exception"}
+RAISES = {"raises-exception", "nbval-raises-exception"}
+
+FILE_NAME = re.compile(r"\d\d_[a-z0-9]+(_[a-z0-9]+)*")
+ABSOLUTE_PATH = re.compile(r"(?<![\w./:])/(?:work|root|home|tmp)\b(?:/[\w.-]+)*")
+EMBEDDED = re.compile(r"base64,[A-Za-z0-9+/=\s]+")
+LINK = re.compile(r"(!?)\[([^\]]*)\]\(<?([^)\s>]+)>?[^)]*\)")
+
+
+def tags(cell: NotebookNode) -> set[str]:
+    """Return the cell's tags."""
+    return set(cell.metadata.get("tags", []))
+
+
+def where(cell: NotebookNode) -> str:
+    """Return words that let a reader find the cell: its kind, id and first line."""
+    first = next((line for line in cell.source.splitlines() if line.strip()), "(empty)")
+    return f"{cell.cell_type} cell {cell.get('id', '?')} «{first[:50]}»"
+
+
+def parsed(cell: NotebookNode) -> ast.Module:
+    """Return the code cell's syntax tree, IPython's magics translated."""
+    return ast.parse(python_source(nbformat.v4.new_notebook(cells=[cell])))
+
+
+# --- The file -----------------------------------------------------------------------------------
+
+
+def is_valid(notebook: NotebookNode) -> Iterator[str]:
+    """The file is a valid notebook of format 4.5 whose cells have ids of their own."""
+    if (notebook.nbformat, notebook.nbformat_minor) != (4, 5):
+        yield f"the format is {notebook.nbformat}.{notebook.nbformat_minor}; expected 4.5"
+    ids = [cell.get("id") for cell in notebook.cells]
+    if None in ids:
+        yield "a cell has no id"
+    for double in sorted({i for i in ids if i is not None and ids.count(i) > 1}):
+        yield f"several cells have the id {double!r}"
+    try:
+        with warnings.catch_warnings():
+            # Of ids that are missing or double: said above.
+            warnings.simplefilter("ignore")
+            nbformat.validate(copy.deepcopy(notebook))
+    except nbformat.ValidationError as error:
+        yield f"invalid notebook: {str(error).splitlines()[0]}"
+    if notebook.metadata.get("kernelspec", {}).get("name") != "python3":
+        yield "the kernel is not python3"
+    if notebook.metadata.get("language_info", {}).get("name") != "python":
+        yield "language_info does not name Python"
+    if "widgets" in notebook.metadata:
+        yield "the state of widgets is stored in it"
+
+
+def knows_its_tags(notebook: NotebookNode) -> Iterator[str]:
+    """Every tag is one that means something: a misspelt one would be passed over in silence."""
+    for cell in notebook.cells:
+        for tag in sorted(tags(cell) - TAGS):
+            yield f"{where(cell)}: unknown tag {tag!r}; expected one of {sorted(TAGS)}"
+
+
+# --- The anatomy --------------------------------------------------------------------------------
+
+
+def has_header(notebook: NotebookNode) -> Iterator[str]:
+    """It begins with a title, what is learnt, what is needed, and how long it takes."""
+    first = notebook.cells[0] if notebook.cells else nbformat.v4.new_markdown_cell("")
+    if first.cell_type != "markdown" or not re.match(r"# \S", first.source):
+        yield "the first cell is not a Markdown cell that begins with a title, `# …`"
+    for part in ("you will learn", "needs", "time"):
+        if not re.search(rf"\b{part}\b", first.source, re.IGNORECASE):
+            yield f"the header does not say {part!r}"
+    for device in ("CPU", "T4"):
+        if not re.search(rf"\b{device}\b", first.source):
+            yield f"the header does not give the time on a {device}"
+    if BADGE not in first.source:
+        yield f"the header has no place for the Colab badge, {BADGE}"
+
+
+def has_setup(notebook: NotebookNode) -> Iterator[str]:
+    """The second cell is the setup cell, the same in every notebook."""
+    second = notebook.cells[1] if len(notebook.cells) > 1 else nbformat.v4.new_markdown_cell("")
+    if second.cell_type != "code" or second.get("id") != "setup":
+        yield "the second cell is not a code cell with the id 'setup'"
+    elif second.source != SETUP_SOURCE:
+        yield "the setup cell differs from tools/setup_cell.py: run tools/notebooks.py --sync-setup"
+
+
+def has_asserts(notebook: NotebookNode) -> Iterator[str]:
+    """The lesson, not only its solutions, checks what it claims."""
+    lesson = [cell for cell in code_cells(notebook) if "solution" not in tags(cell)]
+    if not any(isinstance(node, ast.Assert) for cell in lesson for node in ast.walk(parsed(cell))):
+        yield "no cell asserts anything"
+
+
+def headings(notebook: NotebookNode) -> list[str]:
+    """Return the text of every heading below the title, in order."""
+    markdown = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    return [text.strip() for text in re.findall(r"^#{2,4} +(.+)$", markdown, re.MULTILINE)]
+
+
+def has_sections(notebook: NotebookNode) -> Iterator[str]:
+    """It ends as every notebook does: a knob to turn, a recap, exercises, references."""
+    found = headings(notebook)
+    places = []
+    for section in SECTIONS:
+        at = [i for i, text in enumerate(found) if text.lower().startswith(section.lower())]
+        if not at:
+            yield f"no heading says {section!r}"
+        places += at[:1]
+    if places != sorted(places):
+        yield f"its last sections are not in the order {', '.join(SECTIONS)}"
+
+
+def has_exercises(notebook: NotebookNode) -> Iterator[str]:
+    """Three exercises, each followed by its solution in a collapsed code cell."""
+    solutions = [i for i, cell in enumerate(notebook.cells) if "solution" in tags(cell)]
+    if len(solutions) != EXERCISES:
+        yield f"{len(solutions)} cells have the tag 'solution'; expected {EXERCISES}"
+    for number, i in enumerate(solutions, start=1):
+        cell = notebook.cells[i]
+        if cell.cell_type != "code":
+            yield f"{where(cell)}: a solution is a code cell"
+            continue
+        if not cell.metadata.get("jupyter", {}).get("source_hidden"):
+            yield f"{where(cell)}: a solution is collapsed, jupyter.source_hidden: true"
+        if not re.match(rf"# @title Solution {number}\b", cell.source):
+            yield f"{where(cell)}: it does not begin with '# @title Solution {number} …'"
+        if i == 0 or notebook.cells[i - 1].cell_type != "markdown":
+            yield f"{where(cell)}: no Markdown cell with the exercise stands before it"
+
+
+def has_alt_text(notebook: NotebookNode) -> Iterator[str]:
+    """Every picture is described for those who do not see it."""
+    for cell in code_cells(notebook):
+        alt = cell.metadata.get("alt")
+        if any("image/png" in output.get("data", {}) for output in cell.outputs) and not (
+            isinstance(alt, str) and alt.strip()
+        ):
+            yield f"{where(cell)}: it shows a picture and its metadata has no 'alt' text"
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            for mark, text, target in LINK.findall(cell.source):
+                if mark and not text.strip():
+                    yield f"{where(cell)}: the picture {target} has no alt text"
+
+
+# --- The code -----------------------------------------------------------------------------------
+
+
+def has_short_cells(notebook: NotebookNode) -> Iterator[str]:
+    """One idea a cell."""
+    lengths = []
+    for cell in code_cells(notebook):
+        lengths.append(sum(1 for line in cell.source.splitlines() if line.strip()))
+        if lengths[-1] > LONGEST_CELL:
+            yield f"{where(cell)}: {lengths[-1]} lines; at most {LONGEST_CELL}"
+    if lengths and statistics.median(lengths) > LONGEST_MEDIAN:
+        yield f"the median code cell has {statistics.median(lengths)} lines; at most 8"
+
+
+def can_fail(notebook: NotebookNode) -> Iterator[str]:
+    """No cell hides a failure from the tests, or shows them what a reader does not see."""
+    for cell in code_cells(notebook):
+        if re.search(r"^\s*(!|%%(bash|sh|script|capture)|%system|%sx)", cell.source, re.MULTILINE):
+            yield f"{where(cell)}: a shell command may fail unseen: use subprocess.run(check=True)"
+        if cell.source.rstrip().endswith(";"):
+            yield f"{where(cell)}: nbval shows the value in spite of the `;`: write `_ = …`"
+
+
+def imports_public_names(notebook: NotebookNode) -> Iterator[str]:
+    """What a notebook uses of ``utils`` is public."""
+    modules: set[str] = set()
+    for cell in code_cells(notebook):
+        for node in ast.walk(parsed(cell)):
+            if isinstance(node, ast.Import):
+                used = [alias.name for alias in node.names if alias.name.split(".")[0] == "utils"]
+                if used:
+                    modules |= {alias.asname or alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "utils":
+                used = [f"{node.module}.{alias.name}" for alias in node.names]
+                modules |= {alias.asname or alias.name for alias in node.names}
+            elif isinstance(node, ast.Attribute):
+                used = [ast.unparse(node)] if ast.unparse(node).split(".")[0] in modules else []
+            else:
+                continue
+            for name in used:
+                if any(p.startswith("_") and not p.startswith("__") for p in name.split(".")):
+                    yield f"{where(cell)}: it uses the private name {name}"
+
+
+def names_no_absolute_path(notebook: NotebookNode) -> Iterator[str]:
+    """Nothing in it, stored outputs included, comes from one machine's folders."""
+    for cell in notebook.cells:
+        texts = [cell.source]
+        for output in cell.get("outputs", []):
+            texts += [output.get("text", ""), *output.get("traceback", [])]
+            texts += [str(v) for k, v in output.get("data", {}).items() if k.startswith("text/")]
+        for text in texts:
+            for match in ABSOLUTE_PATH.finditer(EMBEDDED.sub("", text)):
+                yield f"{where(cell)}: absolute path {match.group()}"
+
+
+# --- The stored outputs -------------------------------------------------------------------------
+
+
+def has_run(notebook: NotebookNode) -> Iterator[str]:
+    """Every cell was run, once, from top to bottom, and nothing went wrong."""
+    cells = [cell for cell in code_cells(notebook) if cell.source.strip()]
+    counts = [cell.execution_count for cell in cells]
+    if counts != list(range(1, len(cells) + 1)):
+        yield f"its cells were not run in order, from 1 to {len(cells)}: {counts}"
+    for cell in cells:
+        for output in cell.outputs:
+            if output.output_type == "error" and not tags(cell) & RAISES:
+                yield f"{where(cell)}: a stored error, {output.ename}: {output.evalue}"
+            if output.get("name") == "stderr":
+                yield f"{where(cell)}: stored on stderr: {output.text.strip()[:100]}"
+
+
+def has_fresh_outputs(notebook: NotebookNode) -> Iterator[str]:
+    """The stored outputs are those of this code, under the full profile."""
+    course = notebook.metadata.get("course", {})
+    if not course:
+        yield "no outputs were stored by make notebooks"
+        return
+    if course.get("code_sha256") != code_hash(notebook):
+        yield "its own code changed and its outputs did not: run make notebooks"
+    if course.get("profile") != PROFILE:
+        yield f"its outputs are of the {course.get('profile')} profile; expected {PROFILE}"
+
+
+RULES: tuple[Rule, ...] = (
+    is_valid,
+    knows_its_tags,
+    has_header,
+    has_setup,
+    has_asserts,
+    has_sections,
+    has_exercises,
+    has_alt_text,
+    has_short_cells,
+    can_fail,
+    imports_public_names,
+    names_no_absolute_path,
+    has_run,
+    has_fresh_outputs,
+)
+
+
+def problems(notebook: NotebookNode) -> list[str]:
+    """Return what is wrong with the notebook, a sentence each."""
+    return [problem for rule in RULES for problem in rule(notebook)]
+
+
+# --- The file and its neighbours ----------------------------------------------------------------
+
+
+def read_as_is(path: Path) -> NotebookNode:
+    """Read a notebook without nbformat's repairs, which would hide missing or double ids."""
+    return nbformat.v4.reads(path.read_text(encoding="utf-8"))
+
+
+def file_problems(path: Path) -> list[str]:
+    """Return what is wrong with the file's name and size."""
+    found = []
+    if not FILE_NAME.fullmatch(path.stem):
+        found.append(f"the file name {path.name} is not like 01_rnn_from_scratch.ipynb")
+    if (size := path.stat().st_size) > LARGEST_FILE:
+        found.append(f"{size:,} bytes; at most {LARGEST_FILE:,}")
+    return found
+
+
+def broken_links(notebook: NotebookNode, folder: Path) -> list[str]:
+    """Return the relative links of Markdown cells that lead to no file from ``folder``."""
+    found = []
+    for cell in notebook.cells:
+        if cell.cell_type != "markdown":
+            continue
+        for _, _, target in LINK.findall(cell.source):
+            path = unquote(target.split("#")[0])
+            if path and not re.match(r"[a-z][a-z0-9+.-]*:", path) and not (folder / path).exists():
+                found.append(f"{where(cell)}: the link {target} leads nowhere")
+    return found
