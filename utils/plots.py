@@ -17,6 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import FancyBboxPatch
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
+from threadpoolctl import threadpool_limits
 
 from utils.metrics import autocorrelation, check_same_shape, check_windows
 from utils.preprocessing import Scaler
@@ -119,6 +120,8 @@ def sample_evolution(
         paths(real, axes[-1], feature, count=count, color=REAL, title="real")
     for index, ax in enumerate(axes):
         ax.set_ylabel(name if index % columns == 0 else "")
+        if index < panels - columns:
+            ax.set_xlabel("")
     return axes
 
 
@@ -246,7 +249,8 @@ def marginals(
         one, other = real[..., feature].ravel(), fake[..., feature].ravel()
         edges = np.histogram_bin_edges(np.concatenate([one, other]), bins)
         for values, colour, label in ((one, REAL, "real"), (other, GENERATED, "generated")):
-            ax.hist(values, edges, density=True, color=colour, alpha=0.5, label=label)
+            style = {"histtype": "stepfilled", "linewidth": 0, "alpha": 0.5}
+            ax.hist(values, edges, density=True, color=colour, label=label, **style)
         ax.set(xlabel=name, ylabel="density" if feature % 3 == 0 else "")
     axes[0].legend()
     return axes
@@ -289,7 +293,7 @@ def autocorrelations(
         for values, colour, label, style in curves:
             ax.plot(values[:, feature], style, color=colour, label=label, markersize=3)
         ax.axhline(0, color=INK, linewidth=0.7)
-        ax.set(xlabel="lag (time steps)", title=name)
+        ax.set(xlabel="lag (time steps)" if feature >= len(axes) - 3 else "", title=name)
         ax.set_ylabel("autocorrelation" if feature % 3 == 0 else "")
     axes[0].legend()
     return axes
@@ -339,12 +343,14 @@ def embedding(
         pca = PCA(2, random_state=seed).fit(real)
         share = np.nan_to_num(pca.explained_variance_ratio_)
         labels = [f"component {i + 1} ({share[i]:.0%} of the variance)" for i in range(2)]
-        title = title or "Windows in the plane of the real ones' principal components"
+        title = title or "Principal components of the windows"
         real, fake = pca.transform(real), pca.transform(fake)
     else:
         both = np.concatenate([real, fake])
         perplexity = min(30.0, (len(both) - 1) / 3)
-        points = TSNE(2, perplexity=perplexity, init="pca", random_state=seed).fit_transform(both)
+        tsne = TSNE(2, perplexity=perplexity, init="pca", random_state=seed)
+        with threadpool_limits(1):  # its threads wait for each other: one alone is faster
+            points = tsne.fit_transform(both)
         labels = ["t-SNE 1", "t-SNE 2"]
         title = title or "Windows arranged by t-SNE"
         real, fake = points[: len(real)], points[len(real) :]
@@ -426,7 +432,7 @@ def unrolled_rnn(
         raise ValueError(f"steps is {steps}; expected at least 1.")
     ax = _axes(ax, (1.5 * steps + 1.5, 3.2))
     rows = (("x", 0, REAL), ("h", 1, HIDDEN), ("y", 2, GENERATED))
-    gap = 0.27  # from the middle of a node to where an arrow starts
+    gap = 0.2  # from the middle of a node to where an arrow starts
     for time in range(steps + 1):
         for letter, height, colour in rows:
             if time == 0 and letter != "h":

@@ -15,6 +15,9 @@ from tqdm.auto import tqdm
 
 T = TypeVar("T")
 
+# The Python side of TensorFlow's log; the C++ side is set in utils/__init__.py.
+tf.get_logger().setLevel("ERROR")
+
 PROFILES = ("full", "quick")
 PROFILE_VARIABLE = "COURSE_PROFILE"
 

@@ -40,8 +40,8 @@ data's units), report.md with its pictures, the weights and the checkpoint."""
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit status: 0, 2 for bad input, 1 if training failed."""
     options = _parser().parse_args(arguments)
-    os.environ[runtime.PROFILE_VARIABLE] = options.profile or runtime.profile()
     try:
+        os.environ[runtime.PROFILE_VARIABLE] = options.profile or runtime.profile()
         run(options)
     except (ValueError, FileNotFoundError) as error:
         print(f"error: {error}", file=sys.stderr)
@@ -71,7 +71,8 @@ def run(options: argparse.Namespace) -> Path:
     )
     runtime.reproducible(config.seed)
     runtime.plotting_style()
-    folder = Path(options.out or Path("runs") / series.name.lower())
+    name = Path(options.csv).stem if options.csv else options.series.lower()
+    folder = Path(options.out or Path("runs") / name)
     identity = _identity(series, options.window, config)
     _check_folder(folder, identity, options.resume)
 

@@ -1,0 +1,293 @@
+"""The command line: what a run leaves, how it resumes, and one clear sentence for bad input."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+from utils import models, train
+from utils.preprocessing import NormalScores, Preconditioner
+
+ROOT = Path(__file__).parent.parent
+WINDOW, STEPS = 6, 4
+
+
+def write_csv(path, rows=60, **columns):
+    """Write a CSV of a random walk, a cycle, and what ``columns`` adds or replaces."""
+    rng = np.random.default_rng(0)
+    frame = {
+        "date": pd.date_range("2020-01-01", periods=rows).strftime("%Y-%m-%d"),
+        "level": 100 + rng.normal(size=rows).cumsum(),
+        "cycle": np.sin(np.arange(rows) / 5) + 0.1 * rng.normal(size=rows),
+    }
+    pd.DataFrame(frame | columns).to_csv(path, index=False)
+    return path
+
+
+def arguments(csv, out, *more):
+    return [
+        *("--csv", str(csv), "--out", str(out), "--window", str(WINDOW)),
+        *("--steps", str(STEPS), "--profile", "quick", *more),
+    ]
+
+
+@pytest.fixture(scope="module")
+def csv(tmp_path_factory):
+    return write_csv(tmp_path_factory.mktemp("data") / "mine.csv", fixed=[7.0] * 60)
+
+
+@pytest.fixture(scope="module")
+def finished(csv, tmp_path_factory):
+    """A finished run, made by the command as a reader would type it."""
+    out = tmp_path_factory.mktemp("run") / "out"
+    command = [sys.executable, "-m", "utils.train", *arguments(csv, out)]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert run.returncode == 0, run.stderr
+    return out, run
+
+
+@pytest.fixture
+def refused(capsys):
+    """Run the command line, expect it to refuse, and return its one sentence."""
+
+    def run(*options):
+        try:
+            status = train.main([str(option) for option in options])
+        except SystemExit as exit_:
+            status = exit_.code
+        error = capsys.readouterr().err
+        assert status == 2, error
+        assert "Traceback" not in error
+        message = error.strip().splitlines()[-1]
+        assert "error: " in message
+        return message
+
+    return run
+
+
+# --- a run --------------------------------------------------------------------------------------
+
+
+def test_what_it_prints(finished):
+    out, run = finished
+    assert run.stderr == ""
+    lines = run.stdout.splitlines()
+    assert lines[0].startswith("TensorFlow 2.")
+    assert lines[0].endswith("quick profile")
+    assert "Notice: the column 'fixed' is constant" in run.stdout
+    for name in ("LSTM-GAN", "VAR bootstrap", "real vs real", "strong judge", "seconds"):
+        assert name in run.stdout
+    assert str(out) in lines[-1]
+
+
+def test_samples_are_in_the_data_s_units(finished, csv):
+    with np.load(finished[0] / "samples.npz", allow_pickle=False) as file:
+        samples = file["samples"]
+    data = pd.read_csv(csv)[["level", "cycle", "fixed"]].to_numpy()
+    assert samples.shape == (60 - WINDOW + 1, WINDOW, 3)
+    low, high = data.min(axis=0), data.max(axis=0)
+    tolerance = 1e-6 * (1 + np.abs(high))
+    assert (samples >= low - tolerance).all()
+    assert (samples <= high + tolerance).all()
+    assert (samples[..., 2] == 7).all()
+    assert samples[..., 0].std() > 0.1 * data[:, 0].std()
+
+
+def test_history_and_config(finished, csv):
+    out, _ = finished
+    history = pd.read_csv(out / "history.csv")
+    assert list(history) == ["step", "discriminator", "generator"]
+    assert history["step"].tolist() == list(range(1, STEPS + 1))
+    config = json.loads((out / "config.json").read_text())
+    assert config["data"]["columns"] == ["level", "cycle", "fixed"]
+    assert config["window"] == WINDOW
+    assert config["training"]["steps"] == STEPS
+
+
+def test_report_shows_its_pictures(finished):
+    out, _ = finished
+    report = (out / "report.md").read_text(encoding="utf-8")
+    for name in ("losses", "paths", "marginals", "autocorrelation", "pca", "tsne"):
+        assert f"({name}.png)" in report
+        assert (out / f"{name}.png").stat().st_size > 2000
+    assert "| LSTM-GAN |" in report
+    assert not [path.name for path in out.iterdir() if path.name.startswith(".writing")]
+
+
+def test_stored_parts_make_the_stored_samples(finished):
+    """Preconditioner, weights and calibration, read back, generate what samples.npz holds."""
+    out, _ = finished
+    with np.load(out / "preconditioner.npz", allow_pickle=False) as state:
+        preconditioner = Preconditioner.from_arrays(state)
+    with np.load(out / "calibration.npz", allow_pickle=False) as state:
+        calibration = NormalScores.from_arrays(state)
+    generator = models.lstm_generator(WINDOW, 16, preconditioner.components)
+    generator.load_weights(out / "generator.weights.h5")
+    scores = np.zeros((60, WINDOW, preconditioner.components))
+    trainer = train.build(preconditioner, scores, train.training.TrainingConfig(seed=1))
+    latents = trainer.latents(60 - WINDOW + 1, seed=2)
+    windows = preconditioner.inverse(calibration.transform(generator(latents).numpy()))
+    with np.load(out / "samples.npz", allow_pickle=False) as file:
+        np.testing.assert_allclose(windows, file["samples"], rtol=1e-4, atol=1e-4)
+
+
+def test_same_command_same_bits(finished, csv, tmp_path):
+    out, _ = finished
+    assert train.main(arguments(csv, tmp_path / "again")) == 0
+    for name in ("history.csv", "config.json"):
+        assert (tmp_path / "again" / name).read_bytes() == (out / name).read_bytes()
+    first, again = (np.load(p / "samples.npz")["samples"] for p in (out, tmp_path / "again"))
+    np.testing.assert_array_equal(first, again)
+
+
+def test_resume_goes_on_for_more_steps(finished, csv, tmp_path, capsys):
+    out = tmp_path / "copy"
+    shutil.copytree(finished[0], out)
+    more = arguments(csv, out, "--resume")
+    more[more.index("--steps") + 1] = str(STEPS + 2)
+    assert train.main(more) == 0
+    assert f"Resuming at step {STEPS}." in capsys.readouterr().out
+    history = pd.read_csv(out / "history.csv", float_precision="round_trip")
+    before = pd.read_csv(finished[0] / "history.csv", float_precision="round_trip")
+    assert len(history) == STEPS + 2
+    pd.testing.assert_frame_equal(history[:STEPS], before)
+
+
+def test_one_column_without_dates(tmp_path):
+    path = tmp_path / "one.csv"
+    pd.DataFrame({"x": np.random.default_rng(0).normal(size=80).cumsum()}).to_csv(path, index=False)
+    assert train.main(arguments(path, tmp_path / "out")) == 0
+    with np.load(tmp_path / "out" / "samples.npz", allow_pickle=False) as file:
+        assert file["samples"].shape == (80 - WINDOW + 1, WINDOW, 1)
+
+
+def test_help_has_an_example():
+    run = subprocess.run(
+        [sys.executable, "-m", "utils.train", "--help"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert run.returncode == 0
+    assert "python -m utils.train --csv prices.csv" in run.stdout
+    options = ("--csv", "--columns", "--window", "--steps", "--seed", "--out", "--resume")
+    assert all(option in run.stdout for option in options)
+
+
+# --- bad input: one sentence, exit status 2, nothing written ------------------------------------
+
+
+def nan_at(row, value):
+    column = [float(i) for i in range(60)]
+    return [*column[:row], value, *column[row + 1 :]]
+
+
+def empty_file(path):
+    path.write_text("")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("make", "more", "expected"),
+    [
+        (lambda p: p, (), "no such file|does not exist|There is no"),
+        (empty_file, (), "empty"),
+        (write_csv, ("--columns", "level,price"), "'price'.*level.*cycle"),
+        (
+            lambda p: write_csv(p, name=["a"] * 60),
+            ("--columns", "level,name"),
+            "'name'.*numeric columns.*level.*cycle",
+        ),
+        (lambda p: write_csv(p, bad=nan_at(9, None)), (), "[Ll]ine 11.*'bad'"),
+        (lambda p: write_csv(p, bad=nan_at(9, np.inf)), (), "[Ll]ine 11.*'bad'"),
+        (lambda p: write_csv(p, rows=WINDOW), (), f"{WINDOW} rows.*{WINDOW + 1}"),
+        (
+            lambda p: write_csv(p, level=[1.0] * 60, cycle=[2.0] * 60),
+            (),
+            "Every column is constant",
+        ),
+        (write_csv, ("--window", "1"), "window is 1"),
+        (write_csv, ("--steps", "0"), "steps is 0"),
+        (write_csv, ("--seed", "-1"), "seed is -1"),
+        (write_csv, ("--window", "two"), "invalid int"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else None,
+)
+def test_bad_input_is_refused(tmp_path, refused, make, more, expected):
+    path = make(tmp_path / "bad.csv")
+    out = tmp_path / "out"
+    message = refused(*arguments(path, out, *more))
+    assert re.search(expected, message), message
+    assert not out.exists()
+
+
+def test_a_column_that_the_shipped_series_lacks(refused, tmp_path):
+    message = refused("--columns", "Open,Clothes", "--out", tmp_path / "out")
+    assert "no column 'Clothes'" in message
+    assert "Open, High, Low, Close" in message
+
+
+def contents(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        (("--seed", "2"), "holds another run.*training.seed 1, not 2"),
+        (("--steps", "9"), "holds another run.*training.steps 4, not 9"),
+        (("--window", "7"), "holds another run.*window 6, not 7"),
+        (("--columns", "level"), "holds another run"),
+        (("--resume", "--window", "7"), "belongs to another run.*window 6, not 7"),
+        (("--resume", "--seed", "2"), "belongs to another run"),
+        (("--resume", "--steps", "2"), "at step 4, beyond --steps 2"),
+    ],
+)
+def test_another_run_is_not_overwritten(finished, csv, refused, more, expected):
+    out, _ = finished
+    before = contents(out)
+    message = refused(*arguments(csv, out, *more))
+    assert re.search(expected, message), message
+    assert contents(out) == before
+
+
+def test_a_checkpoint_of_another_shape_is_refused(finished, csv, refused, tmp_path):
+    out = tmp_path / "out"
+    shutil.copytree(finished[0], out)
+    other = keras.Sequential([keras.Input((WINDOW, 16)), keras.layers.LSTM(5)])
+    shutil.rmtree(out / "checkpoint")
+    train.training.tf.train.CheckpointManager(
+        train.training.tf.train.Checkpoint(generator=other), str(out / "checkpoint"), 1
+    ).save()
+    before = contents(out)
+    assert "models of another shape" in refused(*arguments(csv, out, "--resume"))
+    assert contents(out) == before
+
+
+def test_a_folder_of_something_else_is_left_alone(csv, refused, tmp_path):
+    (tmp_path / "thesis.tex").write_text("my thesis")
+    assert "not empty and holds no run" in refused(*arguments(csv, tmp_path))
+    assert "is a file" in refused(*arguments(csv, tmp_path / "thesis.tex"))
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_a_broken_config_is_refused(csv, refused, tmp_path):
+    (tmp_path / "config.json").write_text("{")
+    assert "config.json cannot be read" in refused(*arguments(csv, tmp_path))
+
+
+def test_an_unknown_profile_in_the_environment(csv, refused, tmp_path, monkeypatch):
+    monkeypatch.setenv("COURSE_PROFILE", "fast")
+    command = [option for option in arguments(csv, tmp_path / "out") if option != "--profile"]
+    command.remove("quick")
+    assert "'fast'; expected 'full' or 'quick'" in refused(*command)
+    assert os.environ["COURSE_PROFILE"] == "fast"
