@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 
 import keras
 import numpy as np
@@ -144,6 +145,13 @@ def test_judges_start_as_keras_starts_them():
     assert weights[3].shape == (96, 32)
     assert not weights[2].any()
     assert not weights[-1].any()
+
+
+def test_standard_error_is_open_again_after_the_first_compilation(capfd):
+    metrics._silence_first_compilation.cache_clear()
+    metrics._silence_first_compilation()
+    os.write(2, b"heard")
+    assert capfd.readouterr().err == "heard"
 
 
 # ── The discriminative score ──────────────────────────────────────────────────────────────────

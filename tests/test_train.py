@@ -169,6 +169,16 @@ def test_one_column_without_dates(tmp_path):
         assert file["samples"].shape == (80 - WINDOW + 1, WINDOW, 1)
 
 
+def test_the_shortest_series_that_is_allowed(tmp_path, capsys):
+    csv = write_csv(tmp_path / "short.csv", rows=WINDOW + 1)
+    assert train.main(arguments(csv, tmp_path / "out")) == 0
+    with np.load(tmp_path / "out" / "samples.npz", allow_pickle=False) as file:
+        assert file["samples"].shape == (2, WINDOW, 2)
+    report = (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
+    assert "There are 2 windows, too few to score." in report
+    assert "tsne" not in report
+
+
 def test_help_has_an_example():
     run = subprocess.run(
         [sys.executable, "-m", "utils.train", "--help"],

@@ -29,6 +29,7 @@ from utils.preprocessing import NormalScores, Preconditioner, sliding_windows
 
 CONFIG, CHECKPOINT = "config.json", "checkpoint"
 MOST_WINDOWS = 10_000  # generated, scored and stored; more would cost memory and teach nothing
+FEWEST_WINDOWS = 2 * metrics.MINIMUM_WINDOWS  # scored; the floor needs two halves
 EXAMPLE = """example:
   python -m utils.train --csv prices.csv --columns Open,Close --window 24 --out runs/mine
 
@@ -139,34 +140,37 @@ def score(
 ) -> pd.DataFrame:
     """Score the samples, the VAR bootstrap, and real windows against real ones.
 
-    All windows are (windows, time, features) in the data's units. Under the quick profile the
-    judges are trained for a few steps only: the numbers then mean nothing.
+    All windows are (windows, time, features) in the data's units; ``seconds`` is what the samples
+    took to make. Under the quick profile the judges are trained for a few steps only: the numbers
+    then mean nothing. With too few windows to split, the scores are left out.
     """
     resampled = metrics.bootstrap_innovations(preconditioner.transform(real), len(real), seed=3)
     bootstrap = preconditioner.inverse(resampled)
-    short = runtime.budget(full={}, quick={"steps": 20})
-    few, many = runtime.budget(full=2, quick=1), runtime.budget(full=10, quick=2)
-    strong = metrics.STRONG_JUDGE | {"repeats": few} | short
+    sets = {"LSTM-GAN": samples, "VAR bootstrap": bootstrap, "real vs real (floor)": None}
+    table = pd.DataFrame(columns=["discriminative", "strong judge", "predictive", "seconds"])
+    for name, windows in runtime.progress(sets.items(), desc="scoring", unit="set"):
+        took = f"{seconds:.0f}" if windows is samples else "–"
+        table.loc[name] = [*_scores(real, windows), took]
+    return table
 
-    def row(windows: np.ndarray) -> list[str]:
-        standard = metrics.discriminative_score(real, windows, repeats=many, **short)
-        stronger = metrics.discriminative_score(real, windows, **strong)
-        predictive = metrics.predictive_score(real, windows, repeats=many, **short)
-        return [str(standard), str(stronger), str(predictive)]
 
-    floor = [
-        str(metrics.real_versus_real(real, repeats=many, **short)),
-        str(metrics.real_versus_real(real, **strong)),
-        str(metrics.predictive_score(real, real, repeats=many, **short)),
+def _scores(real: np.ndarray, windows: np.ndarray | None) -> list[str]:
+    """Return the three scores of ``windows``, or of real windows against real ones if None."""
+    if len(real) < FEWEST_WINDOWS:
+        return ["–"] * 3
+    short = runtime.budget(full={}, quick={"steps": 20, "repeats": 1})
+    strong = metrics.STRONG_JUDGE | {"repeats": 2} | short
+    if windows is None:
+        return [
+            str(metrics.real_versus_real(real, **short)),
+            str(metrics.real_versus_real(real, **strong)),
+            str(metrics.predictive_score(real, real, **short)),
+        ]
+    return [
+        str(metrics.discriminative_score(real, windows, **short)),
+        str(metrics.discriminative_score(real, windows, **strong)),
+        str(metrics.predictive_score(real, windows, **short)),
     ]
-    with contextlib.closing(runtime.progress(total=2, desc="scoring", unit="set")) as bar:
-        rows = {"LSTM-GAN": [*row(samples), f"{seconds:.0f}"]}
-        bar.update()
-        rows["VAR bootstrap"] = [*row(bootstrap), "–"]
-        bar.update()
-    rows["real vs real (floor)"] = [*floor, "–"]
-    columns = ["discriminative", "strong judge", "predictive", "seconds"]
-    return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -335,25 +339,24 @@ def _write_report(
     """Write report.md and its pictures; real and samples are (windows, time, features)."""
     columns = series.columns
     pictures = {
-        "losses": ("The two losses", lambda: plots.losses(history)),
+        "losses": ("The two losses", plots.losses, (history,)),
         "paths": (
             "Real beside generated windows",
-            lambda: plots.real_beside_generated(real, samples, columns),
+            plots.real_beside_generated,
+            (real, samples, columns),
         ),
-        "marginals": (
-            "Distribution of each column",
-            lambda: plots.marginals(real, samples, columns),
-        ),
+        "marginals": ("Distribution of each column", plots.marginals, (real, samples, columns)),
         "autocorrelation": (
             "Autocorrelation within a window",
-            lambda: plots.autocorrelations(real, samples, columns),
+            plots.autocorrelations,
+            (real, samples, columns),
         ),
-        "pca": (
-            "Windows in the plane of their two principal components",
-            lambda: plots.embedding(real, samples, "pca"),
-        ),
-        "tsne": ("Windows arranged by t-SNE", lambda: plots.embedding(real, samples, "tsne")),
     }
+    if len(real) >= FEWEST_WINDOWS:
+        pictures |= {
+            "pca": ("Windows in their principal plane", plots.embedding, (real, samples, "pca")),
+            "tsne": ("Windows arranged by t-SNE", plots.embedding, (real, samples, "tsne")),
+        }
     lines = [
         f"# LSTM-GAN on {series.name}",
         "",
@@ -375,13 +378,15 @@ def _write_report(
         f"scores {metrics.chance_mean(_held_out(real)):.3f} on average by chance.",
         "",
     ]
+    if len(real) < FEWEST_WINDOWS:
+        lines += [f"There are {len(real)} windows, too few to score.", ""]
     if runtime.profile() == "quick":
         lines += [
             "The quick profile cuts training and judges short: these scores mean nothing.",
             "",
         ]
-    for name, (title, draw) in pictures.items():
-        draw()
+    for name, (title, draw, arguments) in pictures.items():
+        draw(*arguments)
         with _replacing(folder / f"{name}.png") as path:
             plt.gcf().savefig(path, dpi=100)
         plt.close("all")
