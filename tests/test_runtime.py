@@ -184,7 +184,8 @@ def test_new_python_is_quiet_and_deterministic() -> None:
     program = (
         "import utils.runtime as r; r.setup(1)\n"
         "from tensorflow.python.framework import config\n"
-        "print(config.is_op_determinism_enabled())"
+        "print(config.is_op_determinism_enabled())\n"
+        "print(config.tensor_float_32_execution_enabled())"
     )
     ours = {"TF_CPP_MIN_LOG_LEVEL", "KERAS_BACKEND"}
     variables = {key: value for key, value in os.environ.items() if key not in ours}
@@ -197,6 +198,7 @@ def test_new_python_is_quiet_and_deterministic() -> None:
     )
     assert done.returncode == 0
     assert done.stderr == ""
-    report, determinism = done.stdout.splitlines()
+    report, determinism, short_floats = done.stdout.splitlines()
     assert report.startswith("TensorFlow ")
     assert determinism == "True"
+    assert short_floats == "False"

@@ -142,6 +142,8 @@ class GanTrainer:
     def train_step(self, step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Update the discriminator once, then the generator once; return their two losses.
 
+        ``step`` is an int64 scalar: an int32 of the same value would draw other random numbers.
+
         Algorithm 1 of Goodfellow et al. (2014), arXiv:1406.2661, with one discriminator update.
         """
         config = self.config
