@@ -290,6 +290,16 @@ def test_a_folder_of_something_else_is_left_alone(csv, refused, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
 
+def test_a_folder_that_cannot_be_made(csv, refused, tmp_path):
+    (tmp_path / "file").write_text("")
+    assert "file" in refused(*arguments(csv, tmp_path / "file" / "out"))
+
+
+def test_a_run_killed_at_its_very_start_is_no_obstacle(csv, tmp_path):
+    (tmp_path / ".writing-config.json").write_text("{")
+    train._check_folder(tmp_path, {"window": 6}, resume=False)
+
+
 def test_a_broken_config_is_refused(csv, refused, tmp_path):
     (tmp_path / "config.json").write_text("{")
     assert "config.json cannot be read" in refused(*arguments(csv, tmp_path))

@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         os.environ[runtime.PROFILE_VARIABLE] = options.profile or runtime.profile()
         run(options)
-    except (ValueError, FileNotFoundError) as error:
+    except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except training.NonFiniteLossError as error:
@@ -61,6 +61,7 @@ def run(options: argparse.Namespace) -> Path:
 
     Raises:
         ValueError, FileNotFoundError: for bad input, before anything is written.
+        OSError: if the run folder cannot be written.
         NonFiniteLossError: if training diverges.
     """
     if options.window < 2:
@@ -203,7 +204,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _load(options: argparse.Namespace) -> data.Series:
-    columns = None if options.columns is None else options.columns.split(",")
+    columns = None
+    if options.columns is not None:
+        columns = [name.strip() for name in options.columns.split(",")]
     if options.csv is not None:
         return data.read_csv(options.csv, columns, min_rows=options.window + 1)
     series = data.load_stock(options.series)
@@ -258,8 +261,8 @@ def _check_folder(folder: Path, identity: dict[str, Any], resume: bool) -> None:
         raise ValueError(f"{folder} is a file; expected a folder for the results.")
     path = folder / CONFIG
     if not path.exists():
-        # A run killed at its very start has left nothing but hidden or temporary files.
-        if folder.is_dir() and any(folder.iterdir()):
+        # A run killed at its very start leaves nothing but a temporary file, which is hidden.
+        if folder.is_dir() and any(not path.name.startswith(".") for path in folder.iterdir()):
             raise ValueError(f"{folder} is not empty and holds no run; expected a new folder.")
         return
     try:
@@ -373,9 +376,9 @@ def _write_report(
         "Lower is better. The discriminative score is |accuracy − ½| of a small GRU that tells "
         "real from generated; the strong judge is a larger one; the predictive score is the "
         "error, on real windows, of a predictor trained on generated ones. Mean ± standard "
-        "deviation over the judges. The last row is what real data scores against itself; a "
-        "perfect generator "
-        f"scores {metrics.chance_mean(_held_out(real)):.3f} on average by chance.",
+        "deviation over the judges. By chance alone a perfect generator scores about "
+        f"{metrics.chance_mean(held_out):.3f}. The last row compares two halves of the real "
+        f"windows, so that its judges are tested on half as many: {_chance_of_halves(held_out)}.",
         "",
     ]
     if len(real) < FEWEST_WINDOWS:
