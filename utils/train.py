@@ -360,6 +360,8 @@ def _write_report(
             "pca": ("Windows in their principal plane", plots.embedding, (real, samples, "pca")),
             "tsne": ("Windows arranged by t-SNE", plots.embedding, (real, samples, "tsne")),
         }
+    held_out = 2 * (len(real) - int(0.8 * len(real)))  # real and generated, a fifth of each
+    by_chance = metrics.chance_mean(held_out)
     lines = [
         f"# LSTM-GAN on {series.name}",
         "",
@@ -377,8 +379,8 @@ def _write_report(
         "real from generated; the strong judge is a larger one; the predictive score is the "
         "error, on real windows, of a predictor trained on generated ones. Mean ± standard "
         "deviation over the judges. By chance alone a perfect generator scores about "
-        f"{metrics.chance_mean(held_out):.3f}. The last row compares two halves of the real "
-        f"windows, so that its judges are tested on half as many: {_chance_of_halves(held_out)}.",
+        f"{by_chance:.3f}, and {by_chance * 2**0.5:.3f} in the last row, which sets one half of "
+        "the real windows against the other and so tests its judges on half as many.",
         "",
     ]
     if len(real) < FEWEST_WINDOWS:
@@ -395,11 +397,6 @@ def _write_report(
         plt.close("all")
         lines += [f"## {title}", "", f"![{title}]({name}.png)", ""]
     _write_text(folder / "report.md", "\n".join(lines))
-
-
-def _held_out(windows: np.ndarray) -> int:
-    """Return the number of windows, real and generated together, that a judge is tested on."""
-    return 2 * (len(windows) - int(0.8 * len(windows)))
 
 
 def _markdown(table: pd.DataFrame) -> str:
