@@ -100,8 +100,16 @@ def test_thinned_quantile_map_keeps_the_extremes_and_stays_close():
     map_ = QuantileMap.fit(sample)
     assert len(map_.values) <= 3100
     full = QuantileMap.fit(sample, knots=10**6)
-    inside = np.sort(sample)[200:-200]
-    np.testing.assert_allclose(map_.transform(inside), full.transform(inside), atol=0.015)
+    values = np.sort(sample)
+    # Both maps rise through the same knots, so between two of them they differ by less than a gap.
+    after = np.clip(np.searchsorted(map_.values, values), 1, len(map_.values) - 1)
+    gap = map_.scores[after] - map_.scores[after - 1]
+    assert (np.abs(map_.transform(values) - full.transform(values)) <= gap).all()
+    assert gap.max() < 0.5
+    middle = slice(len(values) // 20, -len(values) // 20)
+    np.testing.assert_allclose(
+        map_.transform(values[middle]), full.transform(values[middle]), atol=5e-3
+    )
     extremes = np.sort(sample)[:50]
     np.testing.assert_allclose(map_.transform(extremes), full.transform(extremes))
 
@@ -187,14 +195,23 @@ def test_generated_values_stay_inside_the_stated_range(prices):
         pytest.param(np.round(3 * random_walk()), id="integers"),
         pytest.param(np.arange(400.0)[:, None], id="straight line"),
         pytest.param(np.exp(2 * np.random.default_rng(0).normal(size=(400, 2))), id="heavy tail"),
+        pytest.param(np.exp(3 * np.random.default_rng(0).normal(size=(400, 2))), id="wild tail"),
         pytest.param(np.tile([[0.0, 1.0], [1.0, 0.0]], (200, 1)), id="two values"),
     ],
 )
-def test_round_trip_on_awkward_series(series):
+def test_round_trip_on_awkward_series(series, request):
     windows = sliding_windows(series, 12)
     preconditioner = Preconditioner.fit(series[np.newaxis], 12)
-    recovered = preconditioner.inverse(preconditioner.transform(windows))
-    assert (np.abs(recovered - windows) / np.ptp(series, axis=0)).max() < 1e-5
+
+    def error(scores):
+        recovered = preconditioner.inverse(scores)
+        return (np.abs(recovered - windows) / np.ptp(series, axis=0)).max()
+
+    # The map itself loses nothing; what is lost is the rounding of the scores to float32, which
+    # the steep end of a tail over four decades magnifies.
+    assert error(preconditioner._transform(windows)) < 1e-9
+    bound = 2e-5 if "wild tail" in request.node.name else 1e-5
+    assert error(preconditioner.transform(windows)) < bound
 
 
 def test_constant_columns_are_carried_through():
