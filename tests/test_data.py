@@ -295,6 +295,10 @@ def test_a_style_of_dates_is_kept():
     days = ("lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi", "dimanche")
     for text, iso, _ in full:
         assert text.startswith(days[datetime.date.fromisoformat(iso).weekday()])
+    # Spanish writes "martes, 8 de julio de 2025", "8 de julio de 2025" and "8 jul 2025".
+    words = Counter(len(pair.text.split()) for pair in data.load_dates(("es",), 3000, seed=1))
+    assert sorted(words) == [3, 5, 6]
+    assert min(words.values()) > 900
 
 
 @pytest.mark.parametrize(
