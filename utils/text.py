@@ -1,9 +1,10 @@
-"""Text as numbers: the vocabulary of characters that the language models read and write."""
+"""Text as numbers: the vocabulary that the language models read, and how they write."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -101,3 +102,127 @@ class Vocabulary:
             if len(token) == 1 or specials:
                 tokens.append(token)
         return "".join(tokens)
+
+
+class StepModel(Protocol):
+    """A language model that reads one token of each text at a time."""
+
+    def step(self, numbers: np.ndarray, state: Any) -> tuple[Any, Any]:
+        """Read the next token and return what may follow it.
+
+        Args:
+            numbers: the token of each text, int32, shape ``(batch,)``.
+            state: what the last step returned, None at the first.
+
+        Returns:
+            The logits of the token after it, shape ``(batch, tokens)``, and the new state.
+        """
+
+
+def probabilities(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
+    """Return the softmax of ``logits / temperature`` along the last axis, float64.
+
+    A temperature below 1 sharpens the distribution (towards the largest logit), one above 1
+    flattens it (towards equal chances). A logit of minus infinity has the probability 0.
+
+    Args:
+        logits: shape ``(..., tokens)``.
+        temperature: positive and finite.
+
+    Raises:
+        ValueError: for another temperature, a logit that is NaN or plus infinity, or logits
+            that are all minus infinity.
+    """
+    if not 0 < temperature < np.inf:
+        raise ValueError(f"The temperature is {temperature}; expected a positive, finite number.")
+    logits = np.asarray(logits, np.float64)
+    largest = logits.max(axis=-1, keepdims=True)
+    if not np.isfinite(largest).all():  # the largest is NaN wherever a logit is
+        raise ValueError("The logits are not finite; expected numbers (has the training diverged?)")
+    # Minus the largest, which changes nothing in the ratio and keeps exp from overflowing.
+    weights = np.exp((logits - largest) / temperature)
+    return weights / weights.sum(axis=-1, keepdims=True)
+
+
+def draw(chances: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Draw one token from each row of probabilities, by inverting their cumulative sum.
+
+    Args:
+        chances: shape ``(batch, tokens)``, each row at least 0 and with a positive sum.
+        rng: where the random numbers come from; one is used for each row.
+
+    Returns:
+        The tokens' numbers, int32, shape ``(batch,)``.
+    """
+    cumulative = np.cumsum(chances, axis=1)
+    heights = rng.random((len(chances), 1)) * cumulative[:, -1:]
+    return np.sum(heights >= cumulative, axis=1).astype(np.int32)
+
+
+def sample_text(
+    model: StepModel,
+    vocabulary: Vocabulary,
+    prompt: str = "",
+    length: int = 100,
+    temperature: float = 1.0,
+    seed: int = 0,
+    count: int = 1,
+) -> list[str]:
+    """Let a model write: draw a character, feed it back, and so on.
+
+    The model reads ``<start>``, if the vocabulary has it, then the prompt. A text ends where
+    ``<end>`` is drawn. ``<pad>``, ``<start>`` and ``<unk>`` are never drawn: the others share
+    their probability in proportion.
+
+    Args:
+        model: its ``step`` reads one token of each text; see ``StepModel``.
+        vocabulary: the one that the model was trained with.
+        prompt: how every text begins; it may be empty if the vocabulary has ``<start>``.
+        length: how many characters are drawn after the prompt, at most.
+        temperature: positive; see ``probabilities``.
+        seed: the same seed gives the same texts.
+        count: how many texts.
+
+    Returns:
+        ``count`` texts, each with the prompt at its beginning.
+
+    Raises:
+        ValueError: for a length or count below 1, a temperature that is not positive, a prompt
+            with a character that the vocabulary lacks, no prompt where there is no ``<start>``
+            either, or a model whose logits do not fit the vocabulary or are not finite.
+    """
+    for name, value in (("length", length), ("count", count)):
+        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+            raise ValueError(f"The {name} is {value!r}; expected a positive integer.")
+    if not 0 < temperature < np.inf:
+        raise ValueError(f"The temperature is {temperature}; expected a positive, finite number.")
+    to_read = [vocabulary.number(START)] if START in vocabulary.tokens else []
+    to_read += vocabulary.encode(prompt).tolist() if prompt else []
+    if not to_read:
+        raise ValueError("The prompt is empty, and this vocabulary has no <start>; expected one.")
+
+    barred = [n for n, token in enumerate(vocabulary.tokens) if token in (PAD, START, UNKNOWN)]
+    end = vocabulary.number(END) if END in vocabulary.tokens else None
+    rng = np.random.default_rng(seed)
+    state = None
+    for number in to_read:
+        logits, state = model.step(np.full(count, number, np.int32), state)
+    drawn: list[np.ndarray] = []
+    for _ in range(length):
+        if drawn:
+            logits, state = model.step(drawn[-1], state)
+        scores = np.array(logits, np.float64)  # a copy, to write into
+        if scores.shape != (count, len(vocabulary)):
+            raise ValueError(
+                f"The model gave logits of shape {scores.shape}; expected "
+                f"{(count, len(vocabulary))}: texts, tokens of the vocabulary."
+            )
+        scores[:, barred] = -np.inf
+        drawn.append(draw(probabilities(scores, temperature), rng))
+        if end is not None and (np.stack(drawn) == end).any(axis=0).all():
+            break
+    texts = []
+    for numbers in np.stack(drawn, axis=1).tolist():
+        stop = numbers.index(end) if end in numbers else len(numbers)
+        texts.append(prompt + vocabulary.decode(numbers[:stop]))
+    return texts
