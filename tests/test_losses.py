@@ -408,3 +408,72 @@ def test_penalties_work_in_a_graph_with_batches_of_unknown_size():
     np.testing.assert_allclose(finite, eager, rtol=1e-3)
     eager = losses.wgan_gp_penalty(quadratic, x, noise, 10.0, mix)
     np.testing.assert_allclose(wgan_gp, eager, rtol=1e-5)
+
+
+# Quantiles ------------------------------------------------------------------------------------
+
+
+def test_quantile_loss_equals_numbers_worked_out_by_hand():
+    target = np.array([[1.0, 2.0]])
+    predicted = np.array([[[0.0, 3.0], [2.0, 6.0]]])
+    # Errors 1 and −2, then 0 and −4: 0.1 · 1, (1 − 0.8) · 2, 0, 0.2 · 4.
+    loss = losses.quantile_loss((0.1, 0.8))(target, predicted)
+    np.testing.assert_allclose(loss, (0.1 + 0.4 + 0.0 + 0.8) / 4)
+
+
+def test_half_the_absolute_error_is_the_loss_of_the_median():
+    target, predicted = samples(1), samples(2)
+    loss = losses.quantile_loss([0.5])(target, predicted[..., None])
+    np.testing.assert_allclose(loss, np.mean(np.abs(target - predicted)) / 2)
+
+
+def test_quantile_loss_is_least_at_the_quantile():
+    sample = np.random.default_rng(3).gamma(0.5, size=999)  # skewed, as rain is
+    for level in (0.05, 0.5, 0.9):
+        loss = losses.quantile_loss([level])
+        candidates = np.linspace(0, 3, 301)
+        costs = [float(loss(sample, np.full((999, 1), c))) for c in candidates]
+        exact = np.quantile(sample, level, method="inverted_cdf")
+        np.testing.assert_allclose(candidates[np.argmin(costs)], exact, atol=0.01)
+
+
+def test_quantile_loss_gradient_equals_finite_differences():
+    loss = losses.quantile_loss((0.1, 0.5, 0.7))
+    target, predicted = samples(4), samples(5)[..., None] + [-0.3, 0.0, 0.4]
+    gradient = tensorflow_gradient(lambda p: loss(target, p), predicted)
+    np.testing.assert_allclose(gradient, slope(lambda p: loss(target, p), predicted), atol=1e-8)
+
+
+@pytest.mark.parametrize("levels", [(0.2, 0.8), (0.8,)])
+def test_a_network_trained_on_quantile_loss_finds_the_quantiles(levels):
+    sample = np.random.default_rng(6).gamma(2.0, size=(500, 2)).astype("float32")
+    keras.utils.set_random_seed(1)
+    layers = [keras.Input((1,)), keras.layers.Dense(2 * len(levels))]
+    model = keras.Sequential([*layers, keras.layers.Reshape((2, len(levels)))])
+    model.compile(keras.optimizers.Adam(0.05), losses.quantile_loss(levels))
+    model.fit(np.zeros((75_000, 1)), np.tile(sample, (150, 1)), batch_size=500, verbose=0)
+    found = model.predict(np.zeros((1, 1)), verbose=0)[0]
+    np.testing.assert_allclose(found, np.quantile(sample, levels, axis=0).T, atol=0.1)
+
+
+def test_half_precision_forecasts_are_cast():
+    target, predicted = samples(7), samples(8)[..., None]
+    loss = losses.quantile_loss([0.3])
+    half = loss(target.astype("float16"), predicted.astype("float16"))
+    assert half.dtype == tf.float32
+    np.testing.assert_allclose(half, loss(target, predicted), rtol=2e-3)
+
+
+@pytest.mark.parametrize(
+    "levels", [(), (0.0, 0.5), (0.5, 1.0), (0.5, 0.5), (0.9, 0.1), (math.nan,)]
+)
+def test_bad_quantiles_are_refused(levels):
+    with pytest.raises(ValueError, match="expected at least one, rising, each between 0 and 1"):
+        losses.quantile_loss(levels)
+
+
+def test_forecasts_that_do_not_fit_are_refused():
+    loss = losses.quantile_loss((0.1, 0.9))
+    for shape in [(4, 3), (4, 3, 3), (4, 2, 2), (4, 3, 1, 2)]:
+        with pytest.raises(ValueError, match=r"expected predictions of shape \(4, 3, 2\)"):
+            loss(np.zeros((4, 3)), np.zeros(shape))

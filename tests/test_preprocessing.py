@@ -10,6 +10,7 @@ from utils.preprocessing import (
     Preconditioner,
     QuantileMap,
     Scaler,
+    forecast_windows,
     sliding_windows,
 )
 
@@ -54,6 +55,41 @@ def test_windows_are_a_view():
 def test_bad_windows_are_refused(shape, length, stride, message):
     with pytest.raises(ValueError, match=message):
         sliding_windows(np.zeros(shape), length, stride)
+
+
+@pytest.mark.parametrize(("stride", "starts"), [(1, [0, 1, 2, 3]), (2, [0, 2]), (3, [0, 3])])
+def test_forecast_windows_hold_the_rows_they_should(stride, starts):
+    series = np.arange(20.0).reshape(10, 2)
+    inputs, targets = forecast_windows(series, history=4, horizon=3, stride=stride)
+    assert inputs.shape == (len(starts), 4, 2)
+    assert targets.shape == (len(starts), 3, 2)
+    for i, start in enumerate(starts):
+        np.testing.assert_array_equal(inputs[i], series[start : start + 4])
+        np.testing.assert_array_equal(targets[i], series[start + 4 : start + 7])
+
+
+def test_a_forecast_window_may_fill_the_series_and_is_a_view():
+    series = np.arange(7.0)[:, None]
+    inputs, targets = forecast_windows(series, history=5, horizon=2)
+    np.testing.assert_array_equal(inputs[0, :, 0], [0, 1, 2, 3, 4])
+    np.testing.assert_array_equal(targets[0, :, 0], [5, 6])
+    assert np.shares_memory(inputs, series)
+    assert not targets.flags.writeable
+
+
+@pytest.mark.parametrize(
+    ("shape", "sizes", "message"),
+    [
+        ((10,), (4, 2, 1), r"shape \(10,\); expected \(time, features\)"),
+        ((10, 2), (8, 3, 1), "8 rows of history and 3 to forecast does not fit a series of 10"),
+        ((10, 2), (0, 3, 1), "History 0, horizon 3, stride 1: each must be at least 1"),
+        ((10, 2), (4, 0, 1), "horizon 0"),
+        ((10, 2), (4, 3, 0), "stride 0"),
+    ],
+)
+def test_bad_forecast_windows_are_refused(shape, sizes, message):
+    with pytest.raises(ValueError, match=message):
+        forecast_windows(np.zeros(shape), *sizes)
 
 
 # --- scalers ------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
-"""The losses of GANs, and the penalties that keep a discriminator smooth.
+"""The losses of GANs, the penalties that smooth a discriminator, and a quantile loss for forecasts.
 
-Everything here is written on *logits*: the discriminator's raw output ``s``, before any
+Everything of GANs here is written on *logits*: the discriminator's raw output ``s``, before any
 sigmoid, so that ``D(x) = sigmoid(s)`` is the probability that ``x`` is real. Two identities
 then turn logarithms of probabilities into one stable function,
 ``softplus(s) = log(1 + exp(s))``::
@@ -14,8 +14,9 @@ here draws a random number: noise is an argument.
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import tensorflow as tf
@@ -307,3 +308,54 @@ def wgan_gp_penalty(
     safe = tf.where(squared > 0, squared, tf.ones_like(squared))
     norms = tf.where(squared > 0, tf.sqrt(safe), tf.zeros_like(squared))
     return weight * tf.reduce_mean((norms - 1) ** 2)
+
+
+def quantile_loss(quantiles: Sequence[float]) -> Loss:
+    """Return the quantile (pinball) loss of a network that forecasts several quantiles at once.
+
+    With the error e = target − predicted, a forecast of the quantile τ costs
+
+        max(τ·e, (τ − 1)·e),
+
+    which is τ·e where the target is above and (1 − τ)·|e| where it is below. Its expected value
+    is least where a share τ of the targets lies below the forecast: at the quantile τ.
+
+    Args:
+        quantiles: the levels τ, rising, each between 0 and 1: ``(0.05, 0.5, 0.95)``.
+
+    Returns:
+        A function ``loss(target, predicted)``, for ``model.compile`` too: target of any shape,
+        say ``(batch, horizon)``; predicted of that shape with one more axis, the quantiles in
+        their order, ``(batch, horizon, quantiles)``. It returns a scalar, the mean over all
+        entries, and raises a ValueError for other shapes. For a single quantile the last axis
+        may be missing, as Keras removes one of length 1.
+
+    Raises:
+        ValueError: if there is no quantile, one is not between 0 and 1, or they do not rise.
+
+    Source: Koenker and Bassett, "Regression quantiles", Econometrica 46(1), 1978,
+    doi:10.2307/1913643.
+    """
+    levels = tuple(float(quantile) for quantile in quantiles)
+    inside = all(0 < level < 1 for level in levels)
+    if not levels or not inside or any(a >= b for a, b in itertools.pairwise(levels)):
+        raise ValueError(
+            f"The quantiles are {levels}; expected at least one, rising, each between 0 and 1."
+        )
+
+    def loss(target: tf.Tensor, predicted: tf.Tensor) -> tf.Tensor:
+        predicted = _full_precision(predicted)
+        target = tf.cast(target, predicted.dtype)
+        if len(levels) == 1 and predicted.shape.rank == target.shape.rank:
+            predicted = predicted[..., tf.newaxis]
+        expected = [*target.shape, len(levels)]
+        if not predicted.shape.is_compatible_with(expected):
+            raise ValueError(
+                f"Targets of shape {target.shape} and predictions of shape {predicted.shape} do "
+                f"not fit; expected predictions of shape {tuple(expected)}, a quantile each."
+            )
+        error = target[..., tf.newaxis] - predicted
+        tau = tf.constant(levels, error.dtype)
+        return tf.reduce_mean(tf.maximum(tau * error, (tau - 1) * error))
+
+    return loss

@@ -43,6 +43,46 @@ def sliding_windows(series: np.ndarray, length: int, stride: int = 1) -> np.ndar
     return view[::stride].transpose(0, 2, 1)
 
 
+def forecast_windows(
+    values: np.ndarray, history: int, horizon: int, stride: int = 1
+) -> tuple[np.ndarray, np.ndarray]:
+    """Cut a series into what a forecaster reads and what it is to forecast.
+
+    Window i reads the ``history`` rows from row i·stride on; its targets are the ``horizon`` rows
+    after them. Both are read-only views of ``values``, without copying. Cut each part of a split
+    by itself: then no window crosses from one part into the next.
+
+    Args:
+        values: the series, of shape (time, features).
+        history: rows read.
+        horizon: rows to forecast.
+        stride: rows between the starts of two windows.
+
+    Returns:
+        Inputs of shape (windows, history, features) and targets of shape
+        (windows, horizon, features); the last window ends at or before the last row, so
+        windows = ⌊(time − history − horizon) / stride⌋ + 1.
+
+    Raises:
+        ValueError: if the series is not (time, features), if history, horizon or stride is not
+            positive, or if history and horizon together are longer than the series.
+    """
+    values = np.asarray(values)
+    if values.ndim != 2:
+        raise ValueError(f"The series has shape {values.shape}; expected (time, features).")
+    if min(history, horizon, stride) < 1:
+        raise ValueError(
+            f"History {history}, horizon {horizon}, stride {stride}: each must be at least 1."
+        )
+    if history + horizon > len(values):
+        raise ValueError(
+            f"A window of {history} rows of history and {horizon} to forecast does not fit a "
+            f"series of {len(values)} rows."
+        )
+    windows = sliding_windows(values, history + horizon, stride)
+    return windows[:, :history], windows[:, history:]
+
+
 @dataclass(frozen=True)
 class Scaler:
     """An invertible linear map of each feature: ``(x − shift) / scale``.
