@@ -283,3 +283,25 @@ def test_bad_input_is_refused_and_leaves_no_figure(call, message):
     with pytest.raises(ValueError, match=message):
         call()
     assert not plt.get_fignums()
+
+
+def test_finish_names_the_axes_and_adds_a_legend_only_where_one_is_missing(monkeypatch):
+    shown = []
+    monkeypatch.setattr(plt, "show", lambda: shown.append(plt.gcf()))
+    _, (bare, labelled, own) = plt.subplots(1, 3)
+    bare.plot([1, 2])
+    labelled.plot([1, 2], label="line")
+    own.plot([1, 2], label="line")
+    kept = own.legend(title="mine")
+    for ax in (bare, labelled, own):
+        plots.finish(ax, "It rises", "day", "price (USD)")
+        assert (ax.get_title(), ax.get_xlabel(), ax.get_ylabel()) == (
+            "It rises",
+            "day",
+            "price (USD)",
+        )
+    assert bare.get_legend() is None
+    assert [text.get_text() for text in labelled.get_legend().get_texts()] == ["line"]
+    assert own.get_legend() is kept
+    assert len(shown) == 3
+    plt.close("all")

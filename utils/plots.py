@@ -29,6 +29,23 @@ INK = "0.25"
 Shape = Sequence[int | str | None]
 
 
+def finish(ax: Axes, title: str, xlabel: str, ylabel: str) -> None:
+    """Name a picture and its axes, add a legend where lines have labels, and show it.
+
+    Notebook 01 writes it out; the later ones import it.
+
+    Args:
+        ax: the picture's axes; a legend that it has already is left as it is.
+        title: what the picture shows, as a statement.
+        xlabel: what runs along the horizontal axis, with its unit.
+        ylabel: what runs along the vertical axis, with its unit.
+    """
+    ax.set(title=title, xlabel=xlabel, ylabel=ylabel)
+    if ax.get_legend_handles_labels()[1] and not ax.get_legend():
+        ax.legend()
+    plt.show()
+
+
 # ── Training ──────────────────────────────────────────────────────────────────────────────────
 
 
