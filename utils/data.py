@@ -248,7 +248,8 @@ def load_quatrains() -> list[str]:
     """Return 9,891 seven-character quatrains (七言絕句) of the Complete Tang Poems.
 
     Each has 32 characters: four lines of seven traditional characters, the first and the third
-    followed by ``，``, the second and the fourth by ``。``. No poem repeats two lines of those before it.
+    followed by ``，``, the second and the fourth by ``。``. No poem
+    repeats two lines of those before it.
 
     Raises:
         ValueError: if the file was altered.
