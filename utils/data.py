@@ -27,6 +27,9 @@ from babel.dates import format_date
 
 DATA_FOLDER = Path(__file__).resolve().parent.parent / "data"
 CHECKSUMS = "SHA256SUMS"
+WEIGHTS = (
+    ".weights.h5"  # trained in a notebook: `data/build.py` checks them, but cannot rebuild them
+)
 
 STOCKS = ("GOOG", "IBM")
 STOCK_UNITS = ("USD", "USD", "USD", "USD", "USD", "shares")
@@ -38,6 +41,19 @@ NAME_KINDS = ("first", "female", "male", "last")
 WEATHER_FILES = {"Seattle": "seattle_weather.csv", "New York": "new_york_weather.csv"}
 WEATHER_UNITS = ("mm", "°C", "°C", "m/s")
 WEATHER_SOURCE = "NOAA (US Government work), from the npm package vega-datasets 3.2.1"
+
+FASHION_CLASSES = (
+    "T-shirt/top",
+    "trouser",
+    "pullover",
+    "dress",
+    "coat",
+    "sandal",
+    "shirt",
+    "sneaker",
+    "bag",
+    "ankle boot",
+)
 
 DATE_STYLES = ("full", "long", "medium")
 FIRST_DATE, LAST_DATE = datetime.date(1950, 1, 1), datetime.date(2049, 12, 31)
@@ -124,10 +140,10 @@ def _verified(folder: Path, name: str) -> Path:
         raise ValueError(
             f"The course has no data file named {name!r}; expected one of {', '.join(known)}."
         )
-    restore = (
-        f"restore it with `git checkout -- data/{name}` or, without git, with "
-        f"`python data/build.py {name}`, in the course's folder"
-    )
+    restore = f"restore it with `git checkout -- data/{name}`"
+    if not name.endswith(WEIGHTS):
+        restore += f" or, without git, with `python data/build.py {name}`"
+    restore += ", in the course's folder"
     path = folder / name
     if not path.is_file():
         raise FileNotFoundError(f"The data file data/{name} is missing; {restore}.")
@@ -317,6 +333,57 @@ def load_vowels(split: str = "train") -> Utterances:
     with np.load(verified("japanese_vowels.npz"), allow_pickle=False) as file:
         ends = np.cumsum(file[f"{split}_lengths"])
         return Utterances(np.split(file[f"{split}_frames"], ends[:-1]), file[f"{split}_speakers"])
+
+
+class Images(NamedTuple):
+    """Grey images, and what each one shows.
+
+    Attributes:
+        images: 0 (black) to 255 (white), uint8, shape ``(count, height, width)``.
+        labels: the number of each image's class, from 0, uint8, shape ``(count,)``.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+
+
+def load_fashion(split: str = "train", *, full: bool = False) -> Images:
+    """Return images of Fashion-MNIST: clothes on black, 28 × 28; ``FASHION_CLASSES`` names them.
+
+    The course ships the first images of each class of the two files, in the files' order: 500
+    of 6,000 to train, 100 of 1,000 to test.
+
+    Args:
+        split: ``"train"`` or ``"test"``.
+        full: all of them, 60,000 or 10,000, which Keras downloads once (30 MB).
+
+    Raises:
+        ValueError: for another split, or if the file was altered.
+        FileNotFoundError: if the file is missing.
+        ConnectionError: if ``full`` is asked for and Keras cannot download the images.
+
+    Source: Xiao, Rasul, Vollgraf, "Fashion-MNIST: a novel image dataset for benchmarking machine
+    learning algorithms", 2017, arXiv 1708.07747.
+    """
+    if split not in ("train", "test"):
+        raise ValueError(f"There is no split {split!r} of the clothes; expected train or test.")
+    if full:
+        return _all_fashion()[split]
+    with np.load(verified("fashion_mnist.npz"), allow_pickle=False) as file:
+        return Images(file[f"{split}_images"], file[f"{split}_labels"])
+
+
+def _all_fashion() -> dict[str, Images]:
+    import keras  # no other loader needs it, and it takes seconds
+
+    try:
+        train, test = keras.datasets.fashion_mnist.load_data()
+    except Exception as error:  # Keras raises a bare Exception where a download fails
+        raise ConnectionError(
+            "Keras could not download the whole of Fashion-MNIST; without full=True, the images "
+            f"that the course ships are taken ({' '.join(str(error).split())[:100]})."
+        ) from error
+    return {"train": Images(*train), "test": Images(*test)}
 
 
 class DatePair(NamedTuple):
