@@ -360,6 +360,8 @@ DATA_SETS = (
     DataSet("new_york_weather.csv", partial(weather_csv, city="New York"), **VEGA),
     DataSet("japanese_vowels.npz", vowels_npz, **AEON),
     DataSet("fashion_mnist.npz", fashion_npz, **FASHION),
+    DataSet("fashion_classifier.weights.h5", None),
+    DataSet("fashion_generator.weights.h5", None),
 )
 
 

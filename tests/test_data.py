@@ -30,6 +30,8 @@ from utils.data import Series, load_sines, load_stock, read_csv, verified
 FILES = (
     "GOOG.csv",
     "IBM.csv",
+    "fashion_classifier.weights.h5",
+    "fashion_generator.weights.h5",
     "fashion_mnist.npz",
     "first_names.csv",
     "hamlet.txt",
@@ -406,10 +408,11 @@ def test_a_verified_file_is_the_one_in_the_folder(name):
 def test_an_altered_file_is_detected_and_accepted_again_once_restored(copy, name):
     content = (copy / name).read_bytes()
     (copy / name).write_bytes(content[:-2] + b"7" + content[-1:])
+    rebuild = f" or, without git, with `python data/build.py {name}`"
     sentence = (
         f"The data file data/{name} was altered (its SHA-256 is not the one in data/SHA256SUMS); "
-        f"restore it with `git checkout -- data/{name}` or, without git, with "
-        f"`python data/build.py {name}`, in the course's folder."
+        f"restore it with `git checkout -- data/{name}`"
+        f"{'' if name.endswith('.h5') else rebuild}, in the course's folder."
     )
     with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
         verified(name)

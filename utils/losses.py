@@ -310,6 +310,51 @@ def wgan_gp_penalty(
     return weight * tf.reduce_mean((norms - 1) ** 2)
 
 
+def smoothed_discriminator(
+    real_logits: tf.Tensor, fake_logits: tf.Tensor, smoothing: float = 0.1
+) -> tf.Tensor:
+    """Return the discriminator's cross-entropy with the real label 1 − smoothing instead of 1.
+
+    Only the real label is smoothed::
+
+        −(1 − ε) E[log D(x)] − ε E[log(1 − D(x))] − E[log(1 − D(G(z)))]
+
+    For densities p of the data and q of the generator, D = (1 − ε) p/(p + q) is optimal, which
+    never exceeds 1 − ε. The generator's loss stays as it is.
+
+    Args:
+        real_logits: shape ``(batch, 1)`` or ``(batch,)``.
+        fake_logits: likewise.
+        smoothing: ε, from 0 to below 1.
+
+    Raises:
+        ValueError: for a smoothing or a shape that is not allowed.
+
+    Source: Salimans et al., Improved techniques for training GANs, NeurIPS 2016, section 3.4,
+    arXiv 1606.03498.
+    """
+    if not 0 <= smoothing < 1:
+        raise ValueError(f"smoothing is {smoothing}; expected a number from 0 to below 1.")
+    real, fake = _flat(real_logits), _flat(fake_logits)
+    on_real = (1 - smoothing) * tf.nn.softplus(-real) + smoothing * tf.nn.softplus(real)
+    return tf.reduce_mean(on_real) + tf.reduce_mean(tf.nn.softplus(fake))
+
+
+def clip_weights(weights: Sequence[tf.Variable], limit: float) -> None:
+    """Cut every weight off at ±limit, in place, as the first WGAN does after a critic's step.
+
+    Raises:
+        ValueError: unless the limit is finite and above 0.
+
+    Source: Arjovsky, Chintala, Bottou, Wasserstein generative adversarial networks, ICML 2017,
+    algorithm 1, arXiv 1701.07875.
+    """
+    if not (math.isfinite(limit) and limit > 0):
+        raise ValueError(f"limit is {limit}; expected a finite number above 0.")
+    for weight in weights:
+        weight.assign(tf.clip_by_value(weight, -limit, limit))
+
+
 def quantile_loss(quantiles: Sequence[float]) -> Loss:
     """Return the quantile (pinball) loss of a network that forecasts several quantiles at once.
 

@@ -139,6 +139,143 @@ def draw_latents(
     return tf.concat([tf.repeat(fixed, window, axis=1), fresh], axis=-1)
 
 
+def dcgan_generator(latent: int = 50, *, channels: int = 32, seed: int = 0) -> keras.Model:
+    """Return a small DCGAN's generator: latents (batch, latent) → images (batch, 28, 28, 1).
+
+    A dense layer, shaped to 7 × 7 with 2·``channels`` channels, then two transposed convolutions
+    that each double the side. Batch normalisation and ReLU follow all but the last, whose tanh
+    keeps the images between −1 and 1. Notebook 08 builds it step by step.
+
+    Raises:
+        ValueError: for a size below 1.
+
+    Source: Radford, Metz, Chintala, "Unsupervised representation learning with deep convolutional
+    generative adversarial networks", ICLR 2016, arXiv 1511.06434. Kernels are 4 wide instead
+    of 5: a multiple of the stride, so that every pixel is written equally often.
+    """
+    _check_sizes(latent=latent, channels=channels)
+    latents = keras.Input((latent,), name="latents")
+    hidden = keras.layers.Dense(
+        7 * 7 * 2 * channels, use_bias=False, kernel_initializer=_dcgan_start(seed), name="project"
+    )(latents)
+    hidden = keras.layers.Reshape((7, 7, 2 * channels), name="small_image")(hidden)
+    hidden = keras.layers.ReLU()(_dcgan_normalise()(hidden))
+    hidden = keras.layers.Conv2DTranspose(
+        channels, 4, 2, "same", use_bias=False, kernel_initializer=_dcgan_start(seed + 1), name="up"
+    )(hidden)
+    hidden = keras.layers.ReLU()(_dcgan_normalise()(hidden))
+    images = keras.layers.Conv2DTranspose(
+        1, 4, 2, "same", activation="tanh", kernel_initializer=_dcgan_start(seed + 2), name="image"
+    )(hidden)
+    return keras.Model(latents, images, name="generator")
+
+
+def dcgan_discriminator(*, channels: int = 32, seed: int = 0) -> keras.Model:
+    """Return a small DCGAN's discriminator: images (batch, 28, 28, 1) → logits (batch, 1).
+
+    Two convolutions that each halve the side, with ``channels`` and 2·``channels`` channels and
+    LeakyReLU of slope 0.2 below zero; batch normalisation after the second only, for the first
+    one reads the images; a dense layer gives the logit. Call it on real and on generated images
+    apart: in training, an image's logit depends on its whole batch.
+
+    Raises:
+        ValueError: for a size below 1.
+
+    Source: as ``dcgan_generator``.
+    """
+    _check_sizes(channels=channels)
+    images = keras.Input((28, 28, 1), name="images")
+    hidden = keras.layers.Conv2D(
+        channels, 4, 2, "same", kernel_initializer=_dcgan_start(seed), name="down"
+    )(images)
+    hidden = keras.layers.LeakyReLU(negative_slope=0.2)(hidden)
+    hidden = keras.layers.Conv2D(
+        2 * channels,
+        4,
+        2,
+        "same",
+        use_bias=False,
+        kernel_initializer=_dcgan_start(seed + 1),
+        name="down_again",
+    )(hidden)
+    hidden = keras.layers.LeakyReLU(negative_slope=0.2)(_dcgan_normalise()(hidden))
+    logits = keras.layers.Dense(1, kernel_initializer=_dcgan_start(seed + 2), name="logit")(
+        keras.layers.Flatten()(hidden)
+    )
+    return keras.Model(images, logits, name="discriminator")
+
+
+def spectral_norm(
+    kernel: tf.Tensor, direction: tf.Tensor, iterations: int = 1
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return a kernel's largest singular value, by power iteration, and the better direction.
+
+    Start from any direction, keep the one returned and pass it in again at the next training
+    step: a kernel changes little in a step, so one iteration each time is enough. Divide the
+    kernel by the value, and its layer lengthens no vector. The gradient flows through the kernel
+    and not through the directions, as at the exact singular vectors it should.
+
+    Args:
+        kernel: ``(…, inputs, outputs)``; leading axes are kernels side by side.
+        direction: a unit vector for each, ``(…, outputs, 1)``.
+        iterations: at least 1.
+
+    Returns:
+        The singular value, ``(…, 1, 1)``, never above the true one, and the new direction.
+
+    Raises:
+        ValueError: for shapes that do not fit, or fewer than one iteration.
+
+    Source: Miyato, Kataoka, Koyama, Yoshida, "Spectral normalization for generative adversarial
+    networks", ICLR 2018, algorithm 1, arXiv 1802.05957.
+    """
+    kernel, direction = tf.convert_to_tensor(kernel), tf.convert_to_tensor(direction)
+    if kernel.shape.rank is None or kernel.shape.rank < 2:
+        raise ValueError(f"The kernel has the shape {kernel.shape}; expected (…, inputs, outputs).")
+    expected = [*kernel.shape[:-2], kernel.shape[-1], 1]
+    if direction.shape.as_list() != expected:
+        raise ValueError(
+            f"The direction has the shape {direction.shape}; expected {tuple(expected)}."
+        )
+    if iterations < 1:
+        raise ValueError(f"iterations is {iterations}; expected at least 1.")
+    fixed = tf.stop_gradient(kernel)
+    for _ in range(iterations):
+        left = tf.math.l2_normalize(fixed @ direction, axis=-2)
+        direction = tf.math.l2_normalize(tf.linalg.matrix_transpose(fixed) @ left, axis=-2)
+    return tf.linalg.matrix_transpose(left) @ kernel @ direction, direction
+
+
+def minibatch_std(features: tf.Tensor) -> tf.Tensor:
+    """Append to each sample's features how much the batch varies, the same number for all.
+
+    The number is the standard deviation over the batch, averaged over the features. A batch of
+    near-copies has 0 there, which tells a discriminator what no single sample can. A sample's
+    logit then depends on the others: gradient penalties do not go with it.
+
+    Args:
+        features: ``(…, batch, features)``; leading axes are batches side by side.
+
+    Returns:
+        ``(…, batch, features + 1)``.
+
+    Raises:
+        ValueError: for fewer than two axes.
+
+    Source: Karras, Aila, Laine, Lehtinen, "Progressive growing of GANs for improved quality,
+    stability, and variation", ICLR 2018, section 3, arXiv 1710.10196.
+    """
+    features = tf.convert_to_tensor(features)
+    if features.shape.rank is None or features.shape.rank < 2:
+        raise ValueError(
+            f"The features have the shape {features.shape}; expected (…, batch, features)."
+        )
+    variance = tf.math.reduce_variance(features, axis=-2, keepdims=True)
+    # The slope of √ at 0 is infinite: a small number keeps the gradient of equal samples finite.
+    spread = tf.reduce_mean(tf.sqrt(variance + 1e-8), axis=-1, keepdims=True)
+    return tf.concat([features, tf.ones_like(features[..., :1]) * spread], axis=-1)
+
+
 def cudnn_eligible(model: keras.Model) -> bool:
     """Return whether every LSTM of ``model`` is set up so that a GPU runs it by cuDNN.
 
@@ -164,6 +301,16 @@ def cudnn_kernels(function: tf.types.experimental.ConcreteFunction) -> int:
     graph = function.graph.as_graph_def()
     nodes = [*graph.node, *(node for inner in graph.library.function for node in inner.node_def)]
     return sum(node.op.startswith("CudnnRNN") and "Backprop" not in node.op for node in nodes)
+
+
+def _dcgan_start(seed: int) -> keras.initializers.Initializer:
+    """Return the initial weights of the paper: normal, standard deviation 0.02."""
+    return keras.initializers.RandomNormal(stddev=0.02, seed=seed)
+
+
+def _dcgan_normalise() -> keras.layers.Layer:
+    """Return batch normalisation; weights that small need an ε far below Keras' 1e-3."""
+    return keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5)
 
 
 def _check_sizes(**sizes: int) -> None:

@@ -27,6 +27,7 @@ REAL, GENERATED, HIDDEN = PALETTE[0], PALETTE[1], PALETTE[2]
 INK = "0.25"
 
 Shape = Sequence[int | str | None]
+Color = str | tuple[float, float, float]
 
 
 def finish(ax: Axes, title: str, xlabel: str, ylabel: str) -> None:
@@ -475,6 +476,66 @@ def unrolled_rnn(
             ax.text(*middle, weight, ha=side, va="center", fontsize="small", color=INK)
     ax.set(xlim=(-0.4, steps + 0.5), ylim=(-0.4, 2.4), title=title)
     ax.axis("off")
+    return ax
+
+
+# ── Images ────────────────────────────────────────────────────────────────────────────────────
+
+
+def images(
+    pictures: np.ndarray,
+    ax: Axes | None = None,
+    *,
+    columns: int = 10,
+    color: Color = INK,
+    row_names: Sequence[str] = (),
+    column_names: Sequence[str] = (),
+    title: str = "",
+) -> Axes:
+    """Draw grey images side by side, row after row, as one image in a coloured frame.
+
+    Args:
+        pictures: `(count, height, width)` or `(count, height, width, 1)`, from −1 (black) to
+            1 (white); values beyond are drawn as these.
+        ax: where to draw.
+        columns: images a row; the last row may be shorter.
+        color: of the frame: `REAL`, `GENERATED`, or grey for both together.
+        row_names: a name for each row, or none.
+        column_names: a name for each column, or none.
+        title: of the picture.
+
+    Raises:
+        ValueError: for images of the wrong shape, none, fewer than 1 column, or a number of
+            names that does not fit.
+    """
+    pictures = np.asarray(pictures)
+    if pictures.ndim == 4 and pictures.shape[-1] == 1:
+        pictures = pictures[..., 0]
+    if pictures.ndim != 3 or 0 in pictures.shape:
+        raise ValueError(
+            f"The images have the shape {pictures.shape}; expected (count, height, width), "
+            "each at least 1, or the same with one channel."
+        )
+    if columns < 1:
+        raise ValueError(f"columns is {columns}; expected at least 1 image a row.")
+    count, height, width = pictures.shape
+    columns = min(columns, count)
+    rows = -(-count // columns)
+    for names, lines, what in ((row_names, rows, "rows"), (column_names, columns, "columns")):
+        if len(names) not in (0, lines):
+            raise ValueError(f"There are {len(names)} names for {lines} {what}; expected one each.")
+    spare = np.ones((rows * columns - count, height, width))
+    grid = np.concatenate([pictures, spare]).reshape(rows, columns, height, width)
+    tiled = grid.swapaxes(1, 2).reshape(rows * height, columns * width)
+    ax = _axes(ax, (0.55 * columns + 0.3, 0.55 * rows + 0.5))
+    ax.imshow(tiled, cmap="gray", vmin=-1, vmax=1, interpolation="nearest")
+    ax.set_xticks([(i + 0.5) * width - 0.5 for i in range(len(column_names))], column_names)
+    ax.set_yticks([(i + 0.5) * height - 0.5 for i in range(len(row_names))], row_names)
+    ax.tick_params(length=0)
+    ax.grid(False)
+    for spine in ax.spines.values():
+        spine.set(visible=True, color=color, linewidth=3)
+    ax.set_title(title)
     return ax
 
 
