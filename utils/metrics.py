@@ -512,7 +512,7 @@ def mode_coverage(
         ValueError: for arrays of the wrong rank, empty or not finite, different dimensions, or a
             σ or share that is out of range.
 
-    Source: the 3σ of Srivastava et al., "VEEGAN", NeurIPS 2017, section 4.1, arXiv 1705.07761,
+    Source: the 3σ of Srivastava et al., "VEEGAN", NeurIPS 2017, arXiv 1705.07761,
     who count a mode from its first high-quality sample on; `share` is this course's, stricter.
     """
     arrays = []
