@@ -123,7 +123,7 @@ def test_bad_features_are_refused(measure, pair, message):
 def test_too_few_samples_are_refused():
     with pytest.raises(ValueError, match="1 fake samples; expected at least 2"):
         metrics.frechet_distance(GOOD, GOOD[:1])
-    with pytest.raises(ValueError, match="0 fake samples; expected at least 1"):
+    with pytest.raises(ValueError, match=r"fake features have the shape .*, not empty"):
         metrics.coverage(GOOD, GOOD[:0])
 
 

@@ -515,18 +515,8 @@ def mode_coverage(
     Source: the 3σ of Srivastava et al., "VEEGAN", NeurIPS 2017, arXiv 1705.07761,
     who count a mode from its first high-quality sample on; `share` is this course's, stricter.
     """
-    arrays = []
-    for name, values in (("samples", samples), ("centres", centres)):
-        array = np.asarray(values, dtype="float64")
-        if array.ndim != 2 or 0 in array.shape:
-            raise ValueError(
-                f"The {name} have the shape {array.shape}; "
-                f"expected ({name}, dimensions), not empty."
-            )
-        if not np.isfinite(array).all():
-            raise ValueError(f"The {name} are not all finite numbers.")
-        arrays.append(array)
-    points, modes = arrays
+    points = _rows(samples, "samples", "(samples, dimensions)")
+    modes = _rows(centres, "centres", "(centres, dimensions)")
     if points.shape[1] != modes.shape[1]:
         raise ValueError(
             f"The samples have {points.shape[1]} dimensions, the centres {modes.shape[1]}; "
@@ -810,25 +800,28 @@ def _check_counts(**counts: int | None) -> None:
             raise ValueError(f"{name} is {count}; expected at least 1.")
 
 
+def _rows(values: np.ndarray, what: str, shape: str) -> np.ndarray:
+    """Return an array of two axes as float64, checked."""
+    array = np.asarray(values, dtype="float64")
+    if array.ndim != 2 or not array.size:
+        raise ValueError(f"The {what} have the shape {array.shape}; expected {shape}, not empty.")
+    if not np.isfinite(array).all():
+        raise ValueError(f"The {what} are not all finite numbers.")
+    return array
+
+
 def _feature_pair(
     real_features: np.ndarray, fake_features: np.ndarray, minimum: int = 1
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return both sets of features as float64 `(samples, features)`, checked."""
     pair = []
     for name, values in (("real", real_features), ("fake", fake_features)):
-        features = np.asarray(values, dtype="float64")
-        if features.ndim != 2 or not features.shape[1]:
-            raise ValueError(
-                f"The {name} features have the shape {features.shape}; "
-                "expected (samples, features)."
-            )
+        features = _rows(values, f"{name} features", "(samples, features)")
         if len(features) < minimum:
             raise ValueError(
                 f"There are features of {len(features)} {name} samples; "
                 f"expected at least {minimum}."
             )
-        if not np.isfinite(features).all():
-            raise ValueError(f"The {name} features are not all finite numbers.")
         pair.append(features)
     if pair[0].shape[1] != pair[1].shape[1]:
         raise ValueError(
