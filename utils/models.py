@@ -211,9 +211,9 @@ def spectral_norm(
     """Return a kernel's largest singular value, by power iteration, and the better direction.
 
     Start from any direction, keep the one returned and pass it in again at the next training
-    step: a kernel changes little in a step, so one iteration each time is enough. Divide the
-    kernel by the value, and its layer lengthens no vector. The gradient flows through the kernel
-    and not through the directions, as at the exact singular vectors it should.
+    step: a kernel changes little in a step, so one iteration each time is enough. Divided by the
+    value, once the direction has settled, the kernel lengthens no vector. The gradient flows
+    through the kernel and not through the directions, as at the exact singular vectors it should.
 
     Args:
         kernel: ``(…, inputs, outputs)``; leading axes are kernels side by side.
