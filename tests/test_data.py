@@ -35,8 +35,10 @@ FILES = (
     "fashion_mnist.npz",
     "first_names.csv",
     "hamlet.txt",
+    "heartbeats.npz",
     "japanese_vowels.npz",
     "last_names.txt",
+    "lstm_gan_goog.weights.h5",
     "new_york_weather.csv",
     "quatrains.txt",
     "seattle_weather.csv",
@@ -911,6 +913,11 @@ def test_numbers_are_read_exactly(tmp_path):
         ("t,x\n2020-01,1\n2020-02,2\n", "2020-02-01"),
         ("x,t\n1,2020-01-01\n2,2020-01-01\n", "2020-01-01"),
         (",x\n2020-01-01,1\n2020-01-02,2\n", "2020-01-02"),
+        # Outside the years that nanoseconds reach, 1678 to 2261: tree rings, plans.
+        ("t,x\n0900-01-01,1\n2020-02-29,2\n", "2020-02-29"),
+        ("t,x\n2020-02-29,1\n2500-01-01,2\n", "2500-01-01"),
+        ("t,x\n1500-01-01T10:00,1\n1500-01-01T10:30,2\n", "1500-01-01T10:30:00.000000"),
+        ("t,x\n1500-01-01T10:00Z,1\n1500-01-01T12:30+01:00,2\n", "1500-01-01T11:30:00.000000"),
     ],
 )
 def test_dates_and_times_of_day(tmp_path, text, times):
@@ -1061,6 +1068,10 @@ def test_a_constant_column_is_fine(tmp_path):
         (
             ",x\n2020-01-02,1\n2020-13-03,1\n2020-01-04,1\n",
             "Line 3, column 1 of {}: '2020-13-03' is not an ISO date such as 2004-08-19.",
+        ),
+        (
+            "t,x\n1500-02-28,1\n1500-02-29,1\n1500-03-01,1\n",
+            "Line 3, column 't' of {}: '1500-02-29' is not an ISO date such as 2004-08-19.",
         ),
         (
             "t,x\n2020-01-02,1\n2020-01-03,1\n20200104,1\n",

@@ -100,6 +100,54 @@ def test_skip_carries_noise_past_the_recurrence():
         assert change[-1] > 0
 
 
+def test_scaled_noise_against_numpy():
+    model = small_generator(scaled_noise=2)
+    rng = np.random.default_rng(0)
+    model.get_layer("log_scale").set_weights([rng.normal(size=(6, FEATURES)), np.ones(FEATURES)])
+    latents = rng.normal(size=(4, WINDOW, LATENT)).astype(np.float32)
+    names = ("lstm_2", "output")
+    parts = keras.Model(model.input, [model.get_layer(name).output for name in names])
+    state, mean = (part.numpy() for part in parts(latents))
+    log_scale = state @ model.get_layer("log_scale").kernel.numpy() + 1
+    noise = latents[..., LATENT - 2 :] @ model.get_layer("noise").kernel.numpy()
+    np.testing.assert_allclose(model(latents), mean + np.exp(log_scale) * noise, atol=1e-5)
+
+
+def test_a_standardised_output_has_mean_zero_and_variance_one_in_training():
+    model = small_generator(standardised=True)
+    model.get_layer("output").bias.assign([5.0, -3.0, 0.1])
+    latents = 3 * np.random.default_rng(0).normal(size=(300, WINDOW, LATENT)).astype(np.float32)
+    output = model(latents, training=True).numpy()
+    for part in (output[:, 0], output[:, 1:].reshape(-1, FEATURES)):
+        np.testing.assert_allclose(part.mean(axis=0), 0, atol=1e-4)
+        np.testing.assert_allclose(part.std(axis=0), 1, atol=1e-2)
+    train = tf.function(lambda: model(latents, training=True))
+    for _ in range(400):  # the moving averages settle: the same map without the batch
+        train()
+    np.testing.assert_allclose(model(latents[:2]), output[:2], atol=2e-2)
+
+
+def test_what_the_discriminator_reads():
+    rng = np.random.default_rng(0)
+    size = WINDOW * FEATURES
+    kernel, bias = rng.normal(size=(size, size)), rng.normal(size=size)
+    model = small_discriminator(level=(kernel, bias), sizes=True)
+    views = keras.Model(model.input, model.get_layer("views").output)
+    windows = rng.normal(size=(3, WINDOW, FEATURES)).astype(np.float32)
+    seen = views(windows).numpy()
+    level = (windows.reshape(3, size) @ kernel + bias).reshape(windows.shape)
+    np.testing.assert_allclose(seen[..., 2 * FEATURES : 3 * FEATURES], level, rtol=1e-4, atol=1e-4)
+    np.testing.assert_array_equal(seen[..., 3 * FEATURES :], np.abs(windows))
+    assert not model.get_layer("level").trainable_weights
+
+
+def test_what_does_not_fit_is_refused():
+    with pytest.raises(ValueError, match="scaled_noise is 6; expected 0 to the 5 latents"):
+        small_generator(scaled_noise=6)
+    with pytest.raises(ValueError, match=r"shapes \(4, 4\) and \(4,\); expected \(21, 21\)"):
+        small_discriminator(level=(np.eye(4), np.zeros(4)))
+
+
 def test_running_sum_against_numpy():
     windows = np.random.default_rng(0).normal(size=(3, WINDOW, FEATURES)).astype(np.float32)
     summed = models.RunningSum()(windows).numpy()
@@ -109,7 +157,7 @@ def test_running_sum_against_numpy():
 
 
 def test_models_survive_a_file(tmp_path):
-    model = small_discriminator()
+    model = small_discriminator(sizes=True, level=(np.eye(21), np.zeros(21)))
     model.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras")
     windows = np.random.default_rng(0).normal(size=(3, WINDOW, FEATURES))

@@ -1,17 +1,22 @@
 """Windows, scalers, normal scores and the preconditioner, on real prices and on awkward columns."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from scipy.stats import norm
 
-from utils.data import load_sines, load_stock
+from utils import preprocessing
+from utils.data import load_sines, load_stock, load_weather
 from utils.preprocessing import (
     NormalScores,
     Preconditioner,
     QuantileMap,
     Scaler,
+    Tails,
     forecast_windows,
     sliding_windows,
+    tail_ratio,
 )
 
 WINDOW = 24
@@ -108,6 +113,61 @@ def test_standard_scaler():
     np.testing.assert_allclose(scaled.mean(axis=0), 0, atol=1e-12)
     np.testing.assert_allclose(scaled.std(axis=0), [1, 1, 1, 0], atol=1e-12)
     np.testing.assert_allclose(Scaler.standard(values).inverse(scaled), values)
+
+
+# --- heavy tails --------------------------------------------------------------------------------
+
+
+def test_tail_ratio_of_known_columns():
+    values = np.array([[0.0, 5.0, 0.0], [1.0, 5.0, 0.0], [2.0, 5.0, 0.0], [3.0, 5.0, 4.0]])
+    values = np.concatenate([values, [[1004.0, 5.0, 10.0]]])
+    centre, width, ratio = tail_ratio(values)
+    # Column 0: median 2, distances 2, 1, 1, 1002 besides the median itself: half within 1.5.
+    np.testing.assert_allclose(centre, [2, 5, 0])
+    np.testing.assert_allclose(width, [1.5, 1, 7])
+    np.testing.assert_allclose(ratio, [1002 / 1.5, 0, 10 / 7])
+
+
+def test_tails_are_drawn_in_where_they_are_heavy_and_nowhere_else(prices):
+    rng = np.random.default_rng(0)
+    columns = [rng.normal(size=5000), rng.exponential(size=5000), 9 + rng.standard_cauchy(5000)]
+    values = np.column_stack(columns)
+    tails = Tails.fit(values)
+    assert tails.heavy.tolist() == [False, False, True]
+    drawn = tails.transform(values)
+    np.testing.assert_array_equal(drawn[:, :2], values[:, :2])
+    apart = values[:, 2] - np.median(values[:, 2])
+    np.testing.assert_allclose(drawn[:, 2], np.arcsinh(apart / np.median(np.abs(apart))), rtol=1e-3)
+    np.testing.assert_allclose(np.percentile(drawn[:, 2], (25, 75)), (-0.88, 0.88), atol=0.05)
+    assert not Tails.fit(prices).heavy.any()  # a stock's volume is no heavier than Box–Cox copes
+
+
+def test_tails_over_all_the_decades_there_are_do_not_overflow():
+    values = np.concatenate([[-1e307, 1e307], np.linspace(-1e-300, 1e-300, 99)])[:, np.newaxis]
+    tails = Tails.fit(values)
+    drawn = tails.transform(values)
+    assert np.abs(drawn).max() == pytest.approx(np.arcsinh(1e12))
+    np.testing.assert_allclose(tails.inverse(drawn[:2]), values[:2], rtol=1e-12)
+
+
+@pytest.mark.parametrize("columns", [1, 3])
+def test_half_of_a_heavy_tailed_column_survives_its_outliers(columns):
+    """The middle half comes back to 1e-1 of its own width, though the range is thousands of it.
+
+    And so does its distribution, when the innovations are drawn anew.
+    """
+    rng = np.random.default_rng(0)
+    series = rng.standard_cauchy((2000, columns))
+    preconditioner = Preconditioner.fit(series[np.newaxis], WINDOW)
+    windows = sliding_windows(series, WINDOW)
+    scores = preconditioner.transform(windows)
+    width = tail_ratio(series)[1]
+    assert (np.ptp(series, axis=0) > 900 * width).all()
+    assert np.abs((preconditioner.inverse(scores) - windows) / width).max() < 0.1
+    shuffled = scores[:, 1:].reshape(-1, columns)
+    shuffled = shuffled[rng.integers(len(shuffled), size=(2000, WINDOW))]
+    quartiles = np.percentile(preconditioner.inverse(shuffled), (25, 50, 75), axis=(0, 1))
+    np.testing.assert_allclose(quartiles, np.percentile(series, (25, 50, 75), axis=0), atol=0.15)
 
 
 # --- normal scores ------------------------------------------------------------------------------
@@ -250,12 +310,111 @@ def test_round_trip_on_awkward_series(series, request):
     assert error(preconditioner.transform(windows)) < bound
 
 
+def factors(rows, columns=40, seed=0):
+    """Columns that follow five walks, with a little noise of their own."""
+    rng = np.random.default_rng(seed)
+    walks = random_walk(rows, 5, seed)
+    return walks @ rng.normal(size=(5, columns)) + 0.1 * rng.normal(size=(rows, columns))
+
+
+def test_forty_columns_are_well_conditioned():
+    series = factors(2000)
+    preconditioner = Preconditioner.fit(series[np.newaxis], WINDOW)
+    windows = sliding_windows(series, WINDOW)
+    scores = preconditioner.transform(windows)
+    assert preconditioner.components == 40
+    np.testing.assert_allclose(scores.std(axis=(0, 1)), 1, atol=0.05)
+    assert np.linalg.cond(preconditioner.innovation_root) < 100
+    assert np.abs(np.linalg.eigvals(preconditioner.transition)).max() < 1.01
+    error = np.abs(preconditioner.inverse(scores) - windows) / np.ptp(series, axis=0)
+    assert error.max() < 1e-5
+
+
+def test_with_few_rows_each_component_is_predicted_from_its_own_past():
+    few, many = factors(60), factors(60, columns=3)
+    preconditioner = Preconditioner.fit(few[np.newaxis], WINDOW)
+    assert preconditioner.rows_needed(preconditioner.components) > 59
+    diagonal = np.diag(np.diag(preconditioner.transition))
+    np.testing.assert_array_equal(preconditioner.transition, diagonal)
+    # Forty own pasts would explain 59 steps all but wholly, and leave no innovations to learn.
+    assert np.linalg.cond(preconditioner.innovation_root) < 1000
+    windows = sliding_windows(few, WINDOW)
+    error = preconditioner.inverse(preconditioner.transform(windows)) - windows
+    assert (np.abs(error) / np.ptp(few, axis=0)).max() < 1e-5
+    full = Preconditioner.fit(many[np.newaxis], WINDOW).transition
+    assert np.abs(full - np.diag(np.diag(full))).max() > 0.01
+
+
+def test_an_autoregression_that_explodes_is_held_back():
+    series = np.zeros((40, 1))
+    series[-3:, 0] = 1, 10, 100  # tenfold a row: 10²² over a window
+    preconditioner = Preconditioner.fit(series[np.newaxis], WINDOW)
+    growth = float(preconditioner.transition[0, 0])
+    assert growth ** (WINDOW - 1) == pytest.approx(preconditioner.LARGEST_GROWTH)
+    windows = sliding_windows(series, WINDOW)
+    error = preconditioner.inverse(preconditioner.transform(windows) + 1e-7) - windows
+    assert np.abs(error).max() < 0.01
+
+
+def test_whole_numbers_stay_whole_and_others_do_not():
+    rng = np.random.default_rng(0)
+    series = np.column_stack([rng.poisson(3.0, 500), np.round(random_walk(500)[:, 0], 1)])
+    preconditioner = Preconditioner.fit(series[np.newaxis], 12)
+    assert preconditioner.whole.tolist() == [True, False]
+    generated = preconditioner.inverse(rng.normal(size=(200, 12, 2)))
+    np.testing.assert_array_equal(generated[..., 0], np.round(generated[..., 0]))
+    assert (generated[..., 1] != np.round(generated[..., 1])).mean() > 0.9
+    np.testing.assert_allclose(generated[..., 0].mean(), series[:, 0].mean(), atol=0.15)
+
+
+def test_rainfall_keeps_its_amounts():
+    """A power would stretch the few wet days away from the many dry ones, past all bounds."""
+    series = load_weather("Seattle").values
+    preconditioner = Preconditioner.fit(series[np.newaxis], WINDOW)
+    assert preconditioner.power[0] == 1
+    assert (preconditioner.power[1:] != 1).all()
+    scores = preconditioner.transform(sliding_windows(series, WINDOW))
+    generated = preconditioner.inverse(drawn_anew(scores, 2000, np.random.default_rng(0)))
+    heavy = (90, 95, 99)
+    np.testing.assert_allclose(
+        np.percentile(generated[..., 0], heavy), np.percentile(series[:, 0], heavy), rtol=0.1
+    )
+    np.testing.assert_allclose(generated[..., 0].std(), series[:, 0].std(), rtol=0.1)
+
+
+def drawn_anew(scores, count, rng):
+    """Draw levels and innovations anew, components of one moment together."""
+    later = scores[:, 1:].reshape(-1, scores.shape[-1])
+    start = scores[rng.integers(len(scores), size=count), :1]
+    steps = later[rng.integers(len(later), size=(count, scores.shape[1] - 1))]
+    return np.concatenate([start, steps], axis=1)
+
+
+def test_transforming_copies_no_more_than_some_windows(monkeypatch):
+    """A hundred thousand windows take the memory of their float32 scores, and little besides."""
+    monkeypatch.setattr(preprocessing, "CHUNK", 2**16)
+    series = random_walk(100_000, 2)
+    preconditioner = Preconditioner.fit(series[np.newaxis], WINDOW)
+    windows = sliding_windows(series, WINDOW)
+    tracemalloc.start()
+    scores = preconditioner.transform(windows)
+    peak = tracemalloc.get_traced_memory()[1] - scores.nbytes
+    tracemalloc.reset_peak()
+    recovered = preconditioner.inverse(scores[:20_000])
+    more = tracemalloc.get_traced_memory()[1] - scores.nbytes - recovered.nbytes
+    tracemalloc.stop()
+    assert scores.nbytes == 4 * windows.size
+    assert max(peak, more) < 20 * 8 * 2**16  # a few arrays of a chunk, in float64
+    assert max(peak, more) < recovered.nbytes < 8 * windows.size
+
+
 def test_constant_columns_are_carried_through():
     series = np.column_stack([random_walk(features=2), np.full(400, -3.5)])
     preconditioner = Preconditioner.fit(series[np.newaxis], 12)
     assert preconditioner.components == 2
     generated = preconditioner.inverse(np.zeros((4, 12, 2)))
     assert (generated[..., 2] == -3.5).all()
+    assert [side[2] for side in preconditioner.data_range] == [-3.5, -3.5]
 
 
 def test_separate_sequences_are_not_joined():
@@ -282,6 +441,12 @@ def test_state_survives_a_file(tmp_path, prices):
         (np.zeros((1, 10, 2)), 1, "expected 2 to 10"),
         (np.full((1, 10, 2), np.nan), 4, "NaN or infinity"),
         (np.ones((1, 10, 2)), 4, "Every column is constant"),
+        (np.array([[[0.0], [1.0]]]), 2, "single pair of consecutive rows; expected at least two"),
+        (
+            np.tile([[0.0, 1e308], [1.0, -1e308]], (5, 1))[np.newaxis],
+            4,
+            "Column 2 spans more than .* 1.8e308; expected another unit",
+        ),
     ],
 )
 def test_bad_input_is_refused(sequences, window, message):
@@ -295,3 +460,21 @@ def test_wrong_number_of_columns_is_refused():
         preconditioner.transform(np.zeros((5, 12, 2)))
     with pytest.raises(ValueError, match=r"expected \(scores, time, 3 components\)"):
         preconditioner.inverse(np.zeros((5, 12, 4)))
+
+
+def test_level_map_runs_the_autoregression_backwards():
+    rng = np.random.default_rng(0)
+    series = np.cumsum(rng.normal(size=(400, 3)), axis=0)
+    preconditioner = Preconditioner.fit(series[np.newaxis], 6)
+    kernel, bias = preconditioner.level_map(6)
+    white = rng.normal(size=(5, 6, preconditioner.components))
+    level = white[:, 0]
+    expected = [level]
+    for t in range(1, 6):
+        news = white[:, t] @ preconditioner.innovation_root
+        level = preconditioner.intercept + level @ preconditioner.transition + news
+        expected.append(level)
+    mapped = (white.reshape(5, -1) @ kernel + bias).reshape(white.shape)
+    np.testing.assert_allclose(mapped, np.stack(expected, axis=1), atol=1e-4)
+    with pytest.raises(ValueError, match="window is 0"):
+        preconditioner.level_map(0)

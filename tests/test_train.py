@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from utils import models, train
+from utils import data, models, train
 from utils.preprocessing import NormalScores, Preconditioner
 
 ROOT = Path(__file__).parent.parent
@@ -179,6 +179,151 @@ def test_the_shortest_series_that_is_allowed(tmp_path, capsys):
     assert "tsne" not in report
 
 
+# --- ugly but legal data ------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def ugly(tmp_path_factory):
+    """A run on 70 irregular days of 15 columns, each awkward in its own way; its data.
+
+    Memory and pictures are cut, so that the run meets the limits that long and wide data meet.
+    """
+    rng = np.random.default_rng(0)
+    rows, folder = 70, tmp_path_factory.mktemp("ugly")
+    days = np.sort(rng.choice(200, rows, replace=False))
+    days[1] = days[0]  # two rows of one day
+    table = {
+        "date": (pd.Timestamp("2020-01-01") + pd.to_timedelta(days, "D")).strftime("%Y-%m-%d"),
+        "huge": 1e9 * rng.normal(size=rows),
+        "tiny": 1e-9 * rng.normal(size=rows),
+        "far": 1e9 + 0.01 * rng.normal(size=rows),
+        "cauchy": np.tan(np.pi * (np.linspace(0.002, 0.998, rows) - 0.5))[rng.permutation(rows)],
+        "trend": np.arange(rows) + rng.normal(size=rows),
+        "count": rng.poisson(3, rows),
+        "rain|mm": np.where(rng.random(rows) < 0.6, 0, rng.exponential(size=rows)),
+        "fixed": [1e9 + 0.5] * rows,
+    } | {f"walk {i}": rng.normal(size=rows).cumsum() for i in range(6)}
+    table["twice"] = 2 * table["walk 0"]
+    table = pd.DataFrame(table)
+    table.to_csv(folder / "ugly.csv", index=False)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(train, "MOST_SCORES", 3000)  # 65 windows × 6 rows × 13 components are more
+        patch.setattr(train, "MOST_PANELS", 2)
+        build, trained_on = train.build, []
+        patch.setattr(train, "build", lambda *a: (trained_on.append(a[1].shape), build(*a))[1])
+        assert train.main(arguments(folder / "ugly.csv", folder / "out")) == 0
+    assert trained_on == [(33, WINDOW, 13)]  # every second window
+    return folder / "out", table.drop(columns="date")
+
+
+def test_ugly_data_come_back_in_their_units(ugly):
+    out, table = ugly
+    with np.load(out / "samples.npz", allow_pickle=False) as file:
+        samples = file["samples"]
+    assert samples.shape == (65, WINDOW, 15)
+    real = table.to_numpy()
+    low, high = real.min(axis=0), real.max(axis=0)
+    slack = 1e-9 * (high - low)  # of the range: a 32-bit number could not tell "far" apart
+    assert (samples >= low - slack).all()
+    assert (samples <= high + slack).all()
+    generated = dict(zip(table, samples.reshape(-1, 15).T, strict=True))
+    assert (generated.pop("fixed") == 1e9 + 0.5).all()
+    for name, values in generated.items():
+        assert len(np.unique(values)) > (5 if name == "count" else 30), name
+        middle = np.percentile(table[name], (75, 25))
+        if name != "rain|mm":  # most of it is one value
+            assert np.std(values) > 0.1 * (middle[0] - middle[1]), name
+    assert (generated["count"] == np.round(generated["count"])).all()
+    np.testing.assert_allclose(generated["twice"], 2 * generated["walk 0"], rtol=1e-2, atol=1e-2)
+
+
+def test_the_report_says_what_it_saw(ugly):
+    report = (ugly[0] / "report.md").read_text(encoding="utf-8")
+    for expected in (
+        "ugly: 70 rows of 15 columns",
+        r"Gaps in time, from 2020-01-\d\d to 2020-0\d-\d\d: the rows are most often 1 day apart "
+        r"\(\d\d% of the steps\), \d+ steps are longer, the longest \d+ days \(after 2020-",
+        "; 1 row has the time of the row before",
+        "column 'fixed' is constant",
+        "Whole numbers only: 'count'; generated values are rounded",
+        r"Trend: .*'trend' \((99|100)%\)",
+        r"Heavy tail: 'cauchy' \(half lies within 1.* of the median .*, the furthest value \d\d\d ",
+        r"One value repeated: .*'rain\|mm' \(\d\d% are 0\)",
+        "The 14 columns that vary hold 13 independent components",
+        "Few rows: 69 steps for 13 components",
+        "Much data: windows start 2 rows apart",
+        "The pictures of single columns show the first 2 of 15",
+    ):
+        assert re.search(expected, report), (expected, report)
+    ranges = [line for line in report.splitlines() if line.startswith(("| far", "| rain"))]
+    smallest, generated = (float(cell) for cell in ranges[0].split(" | ")[2:4])
+    assert smallest == pytest.approx(ugly[1]["far"].min(), rel=1e-12)
+    assert 1e9 - 1 < generated < 1e9 + 1
+    assert ranges[1].startswith(r"| rain\|mm |")
+
+
+def described(times=None, **columns):
+    values = np.column_stack([np.asarray(column, np.float64) for column in columns.values()])
+    series = data.Series(values, tuple(columns), times, "mine", ("",) * len(columns), "here")
+    return "\n".join(train.observations(series, Preconditioner.fit(values[np.newaxis], WINDOW)))
+
+
+def test_nothing_is_said_about_unremarkable_data():
+    rng = np.random.default_rng(0)
+    times = np.arange("2020-01-01", "2020-07-19", dtype="datetime64[D]")
+    said = described(times, x=rng.normal(size=200), y=rng.exponential(size=200))
+    assert said.splitlines() == [
+        "mine: 200 rows of 2 columns.",
+        "Evenly spaced in time, 1 day apart, from 2020-01-01 to 2020-07-18.",
+    ]
+    said = described(x=rng.normal(size=200))
+    assert said.splitlines()[1].startswith("There is no column of dates")
+
+
+def test_units_do_not_decide_what_is_said():
+    rng = np.random.default_rng(0)
+    columns = {"trend": np.arange(200) + rng.normal(size=200), "tail": rng.standard_cauchy(200)}
+    said = described(**columns)
+    assert "Trend: " in said
+    assert "Heavy tail: " in said
+    for unit in (1e-9, 1e9, 1e300, 1e-300):
+        other = described(**{name: unit * column for name, column in columns.items()})
+        assert re.search(r"'trend' \(\d+%\)", other)[0] == re.search(r"'trend' \(\d+%\)", said)[0]
+        times = r"the furthest value [\d,]+ times"
+        assert re.search(times, other)[0] == re.search(times, said)[0]
+
+
+@pytest.mark.parametrize(
+    ("step", "expected"),
+    [("15 m", "15 minutes"), ("1 s", "1 second"), ("2 h", "2 hours"), ("36 h", "1.5 days")],
+)
+def test_spacing_is_said_in_a_unit_that_fits(step, expected):
+    count, unit = step.split()
+    start = np.datetime64("2020-01-01T00:00", "ns")
+    times = start + np.arange(40) * np.timedelta64(int(count), unit)
+    said = described(times, x=np.random.default_rng(0).normal(size=40))
+    assert f"Evenly spaced in time, {expected} apart, from 2020-01-01 to " in said.replace(
+        "T00:00 ", " "
+    )
+
+
+def test_a_long_list_of_columns_is_cut():
+    rng = np.random.default_rng(0)
+    said = described(**{f"c{i}": rng.integers(0, 50, 200) for i in range(9)})
+    assert "Whole numbers only: 'c0', 'c1', 'c2', 'c3', 'c4', 'c5' and 3 more;" in said
+
+
+def test_long_data_are_thinned_to_the_memory_there_is():
+    assert train.training_stride(99_977, 24, 40) == 1  # a hundred thousand rows of 40 columns
+    for size in ((10**6, 24, 40), (99_001, 1000, 40), (5 * 10**6, 24, 6)):
+        stride = train.training_stride(*size)
+        assert stride > 1
+        assert (
+            len(range(0, size[0], stride)) * size[1] * size[2] <= train.MOST_SCORES + size[1] * 40
+        )
+        assert len(range(0, size[0], stride - 1)) * size[1] * size[2] > train.MOST_SCORES
+
+
 def test_help_has_an_example():
     run = subprocess.run(
         [sys.executable, "-m", "utils.train", "--help"],
@@ -311,3 +456,17 @@ def test_an_unknown_profile_in_the_environment(csv, refused, tmp_path, monkeypat
     command.remove("quick")
     assert "'fast'; expected 'full' or 'quick'" in refused(*command)
     assert os.environ["COURSE_PROFILE"] == "fast"
+
+
+def test_the_shipped_generator_makes_prices():
+    pretrained = train.load_pretrained()
+    windows = pretrained.sample(300, seed=2)
+    low, high = pretrained.preconditioner.data_range
+    assert windows.shape == (300, 24, 6)
+    assert (windows >= low - 1e-6).all()
+    assert (windows <= high * (1 + 1e-9)).all()
+    scores = pretrained.scores(300, seed=2)
+    assert scores[:, 1:].std() == pytest.approx(1, abs=0.1)
+    np.testing.assert_array_equal(windows, pretrained.sample(300, seed=2))
+    with pytest.raises(ValueError, match="no weights for 'IBM'; expected 'GOOG'"):
+        train.load_pretrained("IBM")

@@ -5,7 +5,11 @@ A model is drawn from an integer seed: the same seed gives the same initial weig
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+
 import keras
+import numpy as np
 import tensorflow as tf
 from keras import ops
 
@@ -47,6 +51,8 @@ def lstm_generator(
     units: int = 64,
     layers: int = 2,
     skip: bool = True,
+    scaled_noise: int = 0,
+    standardised: bool = False,
     activation: str | None = None,
     fused: bool | None = None,
     seed: int = 0,
@@ -56,20 +62,57 @@ def lstm_generator(
     Each time step has its own latents; those that are to stay the same over a window are repeated
     by ``draw_latents``. With ``skip`` the output layer reads the latents beside the last LSTM's
     state, so that noise reaches the output without passing through the recurrence.
+
+    Args:
+        window: time steps.
+        latent: latents at each time step.
+        features: numbers at each time step of the output.
+        units: size of each LSTM's state.
+        layers: LSTM layers.
+        skip: whether the output layer reads the latents too.
+        scaled_noise: with k > 0, ``exp(s_t) ⊙ W z_t`` is added to the output, z_t the last k
+            latents of the time step and s_t a linear function of the LSTM's state: a large s_t
+            makes a wild day, as in a stochastic volatility model (Taylor 1986).
+        standardised: whether the output is batch-normalised, the first time step apart from the
+            later ones: mean 0 and variance 1 in every component, by construction.
+        activation: of the output layer.
+        fused: as ``lstm`` takes it.
+        seed: of the initial weights.
+
+    Raises:
+        ValueError: for a size below 1, or more scaled noise than latents.
     """
     _check_sizes(window=window, latent=latent, features=features, units=units, layers=layers)
+    if not 0 <= scaled_noise <= latent:
+        raise ValueError(f"scaled_noise is {scaled_noise}; expected 0 to the {latent} latents.")
     latents = keras.Input((window, latent), name="latents")
     hidden = latents
     for layer in range(layers):
         hidden = lstm(units, seed=seed + 10 * layer, fused=fused, name=f"lstm_{layer + 1}")(hidden)
-    if skip:
-        hidden = keras.layers.Concatenate(name="skip")([hidden, latents])
+    known = keras.layers.Concatenate(name="skip")([hidden, latents]) if skip else hidden
     output = keras.layers.Dense(
         features,
         activation=activation,
         kernel_initializer=keras.initializers.GlorotUniform(seed=seed + 1000),
         name="output",
-    )(hidden)
+    )(known)
+    if scaled_noise:
+        log_scale = keras.layers.Dense(
+            features,
+            kernel_initializer=keras.initializers.RandomNormal(stddev=0.02, seed=seed + 1001),
+            name="log_scale",
+        )(hidden)
+        noise = keras.layers.Dense(
+            features,
+            use_bias=False,
+            kernel_initializer=keras.initializers.Orthogonal(seed=seed + 1002),
+            name="noise",
+        )(latents[:, :, latent - scaled_noise :])
+        output = output + ops.exp(log_scale) * noise
+    if standardised:
+        first = _standardise("first_step")(output[:, :1])
+        later = _standardise("later_steps")(output[:, 1:])
+        output = keras.layers.Concatenate(axis=1, name="standardised")([first, later])
     return keras.Model(latents, output, name="generator")
 
 
@@ -80,20 +123,40 @@ def lstm_discriminator(
     units: int = 64,
     layers: int = 2,
     running_sum: bool = True,
+    sizes: bool = False,
+    level: tuple[np.ndarray, np.ndarray] | None = None,
     fused: bool | None = None,
     seed: int = 0,
 ) -> keras.Model:
     """Return the discriminator: windows (batch, window, features) → logits (batch, 1).
 
-    With ``running_sum`` it also reads the cumulative sum of its input over time, divided by √t so
-    that white noise keeps unit variance: drift that hides in single innovations shows there. The
-    logit is read off the mean of the last LSTM's states and the last one.
+    What it reads beside its input, at every time step, decides what it can see. The logit is read
+    off the mean of the last LSTM's states and the last one.
+
+    Args:
+        window: time steps.
+        features: numbers at each time step.
+        units: size of each LSTM's state.
+        layers: LSTM layers.
+        running_sum: whether it reads the cumulative sum of its input over time, divided by √t so
+            that white noise keeps unit variance: drift that hides in single innovations shows.
+        sizes: whether it reads |input|: wild and calm days show.
+        level: kernel and bias of a fixed linear map of the flattened window, which it reads too;
+            ``Preconditioner.level_map`` gives the one from scores to levels.
+        fused: as ``lstm`` takes it.
+        seed: of the initial weights.
+
+    Raises:
+        ValueError: for a size below 1, or a level map of another shape.
     """
     _check_sizes(window=window, features=features, units=units, layers=layers)
     windows = keras.Input((window, features), name="windows")
-    hidden = windows
-    if running_sum:
-        hidden = RunningSum(name="running_sum")(windows)
+    views = [RunningSum(name="running_sum")(windows) if running_sum else windows]
+    if level is not None:
+        views.append(_fixed_map(*level, window, features)(windows))
+    if sizes:
+        views.append(ops.abs(windows))
+    hidden = keras.layers.Concatenate(name="views")(views) if len(views) > 1 else views[0]
     for layer in range(layers):
         hidden = lstm(units, seed=seed + 10 * layer, fused=fused, name=f"lstm_{layer + 1}")(hidden)
     mean = keras.layers.GlobalAveragePooling1D(name="mean_state")(hidden)
@@ -102,6 +165,34 @@ def lstm_discriminator(
         1, kernel_initializer=keras.initializers.GlorotUniform(seed=seed + 1000), name="logit"
     )(summary)
     return keras.Model(windows, logits, name="discriminator")
+
+
+def _standardise(name: str) -> keras.layers.Layer:
+    """Return batch normalisation of each component over windows and time, nothing learned."""
+    return keras.layers.BatchNormalization(
+        center=False, scale=False, epsilon=1e-5, momentum=0.98, name=name
+    )
+
+
+def _fixed_map(
+    kernel: np.ndarray, bias: np.ndarray, window: int, features: int
+) -> Callable[[keras.KerasTensor], keras.KerasTensor]:
+    """Return an untrained linear map of flattened windows, back in the windows' shape."""
+    size = window * features
+    if np.shape(kernel) != (size, size) or np.shape(bias) != (size,):
+        raise ValueError(
+            f"The level map has the shapes {np.shape(kernel)} and {np.shape(bias)}; "
+            f"expected {(size, size)} and {(size,)} for windows of {window} × {features}."
+        )
+    dense = keras.layers.Dense(size, trainable=False, name="level")
+    dense.build((None, size))
+    dense.set_weights([kernel, bias])
+
+    def apply(windows: keras.KerasTensor) -> keras.KerasTensor:
+        flat = keras.layers.Flatten(name="flat")(windows)
+        return keras.layers.Reshape((window, features), name="levels")(dense(flat))
+
+    return apply
 
 
 @keras.saving.register_keras_serializable("course")
@@ -115,6 +206,145 @@ class RunningSum(keras.layers.Layer):
         """Return the sequence and its running sum side by side."""
         time = ops.arange(1, inputs.shape[1] + 1, dtype=inputs.dtype)[:, None]
         return ops.concatenate([inputs, ops.cumsum(inputs, axis=1) / ops.sqrt(time)], axis=-1)
+
+
+@keras.saving.register_keras_serializable("course")
+class Clock(keras.layers.Layer):
+    """Append to a sequence the hands of a clock: sines and cosines of 1, 2, 4, … turns a window.
+
+    (batch, time, features) → (batch, time, features + 2·hands). A recurrent network would else
+    have to count the steps to know where in the window it is.
+
+    Source: the positional encoding of Vaswani et al., "Attention is all you need", NeurIPS 2017,
+    section 3.5, arXiv 1706.03762, with the frequencies set by the window.
+    """
+
+    def __init__(self, hands: int = 3, **options) -> None:
+        """Take the number of ``hands``, each twice as fast as the one before."""
+        super().__init__(**options)
+        _check_sizes(hands=hands)
+        self.hands = hands
+
+    def call(self, inputs):
+        """Return the sequence and its clock side by side."""
+        time = ops.arange(inputs.shape[1], dtype=inputs.dtype) / inputs.shape[1]
+        angles = 2 * math.pi * time[:, None] * 2.0 ** ops.arange(self.hands, dtype=inputs.dtype)
+        hands = ops.concatenate([ops.sin(angles), ops.cos(angles)], axis=-1)
+        hands = ops.broadcast_to(hands, (ops.shape(inputs)[0], *hands.shape))
+        return ops.concatenate([inputs, hands], axis=-1)
+
+    def get_config(self):
+        """Return what a file needs to build the layer again."""
+        return {**super().get_config(), "hands": self.hands}
+
+
+def conditional_lstm_generator(
+    window: int,
+    latent: int,
+    features: int,
+    classes: int,
+    *,
+    units: int = 32,
+    layers: int = 1,
+    embedding: int = 4,
+    fused: bool | None = None,
+    seed: int = 0,
+) -> keras.Model:
+    """Return a generator that is told what to make.
+
+    It maps ``[latents (batch, window, latent), labels (batch,)]`` to windows
+    (batch, window, features). A label's row of the embedding, repeated over the window, and a
+    ``Clock`` stand beside the latents, for the first LSTM and for the output layer.
+
+    Args:
+        window: time steps.
+        latent: latents at each time step.
+        features: numbers at each time step of the output.
+        classes: labels are whole numbers from 0 to ``classes`` − 1.
+        units: size of each LSTM's state.
+        layers: LSTM layers.
+        embedding: numbers that stand for a label.
+        fused: as ``lstm`` takes it.
+        seed: of the initial weights.
+
+    Raises:
+        ValueError: for a size below 1.
+
+    Source: Mirza, Osindero, "Conditional generative adversarial nets", 2014, arXiv 1411.1784;
+    with LSTMs: Esteban et al. 2017, arXiv 1706.02633.
+    """
+    _check_sizes(window=window, latent=latent, features=features, classes=classes)
+    _check_sizes(units=units, layers=layers, embedding=embedding)
+    latents = keras.Input((window, latent), name="latents")
+    labels = keras.Input((), dtype="int32", name="labels")
+    meaning = keras.layers.Embedding(
+        classes,
+        embedding,
+        embeddings_initializer=keras.initializers.RandomNormal(stddev=1.0, seed=seed + 2000),
+        name="label",
+    )(labels)
+    repeated = keras.layers.RepeatVector(window, name="label_over_time")(meaning)
+    known = keras.layers.Concatenate(name="latents_and_label")([latents, repeated])
+    known = hidden = Clock(name="clock")(known)
+    for layer in range(layers):
+        hidden = lstm(units, seed=seed + 10 * layer, fused=fused, name=f"lstm_{layer + 1}")(hidden)
+    hidden = keras.layers.Concatenate(name="skip")([hidden, known])
+    output = keras.layers.Dense(
+        features,
+        kernel_initializer=keras.initializers.GlorotUniform(seed=seed + 1000),
+        name="output",
+    )(hidden)
+    return keras.Model([latents, labels], output, name="conditional_generator")
+
+
+def conditional_lstm_discriminator(
+    window: int,
+    features: int,
+    classes: int,
+    *,
+    units: int = 32,
+    layers: int = 1,
+    fused: bool | None = None,
+    seed: int = 0,
+) -> keras.Model:
+    """Return a projection discriminator: ``[windows, labels]`` → logits (batch, 1).
+
+    Windows are (batch, window, features), labels (batch,). With φ(x), the mean and the last of
+    the last LSTM's states, the logit is ``w·φ(x) + b + e_y·φ(x)``: one direction for what every
+    real window has, and one for each label y. The e_y start at zero, where the label is ignored.
+
+    Args:
+        window: time steps.
+        features: numbers at each time step.
+        classes: labels are whole numbers from 0 to ``classes`` − 1.
+        units: size of each LSTM's state.
+        layers: LSTM layers.
+        fused: as ``lstm`` takes it.
+        seed: of the initial weights.
+
+    Raises:
+        ValueError: for a size below 1.
+
+    Source: Miyato, Koyama, "cGANs with projection discriminator", ICLR 2018, equation 3,
+    arXiv 1802.05637.
+    """
+    _check_sizes(window=window, features=features, classes=classes, units=units, layers=layers)
+    windows = keras.Input((window, features), name="windows")
+    labels = keras.Input((), dtype="int32", name="labels")
+    hidden = Clock(name="clock")(windows)
+    for layer in range(layers):
+        hidden = lstm(units, seed=seed + 10 * layer, fused=fused, name=f"lstm_{layer + 1}")(hidden)
+    mean = keras.layers.GlobalAveragePooling1D(name="mean_state")(hidden)
+    summary = keras.layers.Concatenate(name="summary")([mean, hidden[:, -1]])
+    logits = keras.layers.Dense(
+        1, kernel_initializer=keras.initializers.GlorotUniform(seed=seed + 1000), name="logit"
+    )(summary)
+    direction = keras.layers.Embedding(
+        classes, 2 * units, embeddings_initializer="zeros", name="label"
+    )(labels)
+    projection = keras.layers.Dot(axes=1, name="projection")([direction, summary])
+    logits = keras.layers.Add(name="conditional_logit")([logits, projection])
+    return keras.Model([windows, labels], logits, name="conditional_discriminator")
 
 
 def draw_latents(

@@ -34,6 +34,8 @@ class TrainingConfig:
         beta_2: Adam's memory of the squared gradient.
         loss: a name in ``losses.LOSSES``.
         penalty: γ of the finite-difference penalty on real and generated windows; 0 is none.
+        penalised: share of a batch on which the penalty is measured: a quarter steers as well as
+            the whole, and the discriminator reads half as many windows.
         sigma: standard deviation of the noise whose effect on the logit is penalised.
         average: memory of the exponential moving average of the generator's weights; 0 is none.
         static: latents that stay the same over a window.
@@ -42,14 +44,15 @@ class TrainingConfig:
             why a run that is stopped and resumed goes on as if it had never stopped.
     """
 
-    steps: int = 2000
+    steps: int = 2500
     batch: int = 128
-    learning_rate: float = 1e-3
+    learning_rate: float = 2e-3
     final_rate: float = 0.05
     beta_1: float = 0.0
     beta_2: float = 0.99
     loss: str = "relativistic"
-    penalty: float = 0.1
+    penalty: float = 1.0
+    penalised: float = 0.25
     sigma: float = 0.1
     average: float = 0.998
     static: int = 8
@@ -58,6 +61,10 @@ class TrainingConfig:
 
     def __post_init__(self) -> None:
         get_loss(self.loss)
+        if not 0 < self.penalised <= 1:
+            raise ValueError(
+                f"The share penalised is {self.penalised}; expected above 0, at most 1."
+            )
         for name in ("steps", "batch", "learning_rate", "sigma"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"The training's {name} is {getattr(self, name)}; expected > 0.")
@@ -140,11 +147,13 @@ class GanTrainer:
         return int(self._step)
 
     def train_step(self, step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Update the discriminator once, then the generator once; return their two losses.
+        """Update the discriminator and the generator once each; return their two losses.
+
+        Both updates read the same windows and the same logits: the players move at the same time,
+        and each network runs forward once (Algorithm 1 of Goodfellow et al. 2014, arXiv:1406.2661,
+        lets them take turns, at a price of two passes more).
 
         ``step`` is an int64 scalar: an int32 of the same value would draw other random numbers.
-
-        Algorithm 1 of Goodfellow et al. (2014), arXiv:1406.2661, with one discriminator update.
         """
         config = self.config
         seeds = tf.unstack(tf.random.split(tf.random.fold_in([self._seed, TRAINING], step), 3))
@@ -153,21 +162,20 @@ class GanTrainer:
         )
         real = tf.gather(self.windows, chosen)
         latents = self._latents(config.batch, seeds[1])
-        fake = self.generator(latents)
 
-        with tf.GradientTape() as tape:
-            real_logits, fake_logits, penalty = self._judge(real, fake, seeds[2])
+        with tf.GradientTape(persistent=True) as tape:
+            fake = self.generator(latents, training=True)
+            fake_logits = self.discriminator(fake)
+            real_logits, penalty = self._judge_real(real, fake, fake_logits, seeds[2])
             discriminator_loss = self.loss.discriminator(real_logits, fake_logits)
+            generator_loss = self.loss.generator(tf.stop_gradient(real_logits), fake_logits)
             objective = discriminator_loss + penalty
-        weights = self.discriminator.trainable_variables
-        self.discriminator_optimizer.apply(tape.gradient(objective, weights), weights)
-
-        real_logits = self.discriminator(real)
-        with tf.GradientTape() as tape:
-            fake_logits = self.discriminator(self.generator(latents))
-            generator_loss = self.loss.generator(real_logits, fake_logits)
-        weights = self.generator.trainable_variables
-        self.generator_optimizer.apply(tape.gradient(generator_loss, weights), weights)
+        of_discriminator = self.discriminator.trainable_variables
+        of_generator = self.generator.trainable_variables
+        down = tape.gradient(objective, of_discriminator)
+        up = tape.gradient(generator_loss, of_generator)
+        self.discriminator_optimizer.apply(down, of_discriminator)
+        self.generator_optimizer.apply(up, of_generator)
 
         self._update_average(step)
         return discriminator_loss, generator_loss
@@ -281,21 +289,28 @@ class GanTrainer:
         window = self.windows.shape[1]
         return draw_latents(count, window, config.static, config.dynamic, seed)
 
-    def _judge(
-        self, real: tf.Tensor, fake: tf.Tensor, seed: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """Return the logits of real and fake and the penalty on both, in one pass."""
-        both = tf.concat([real, fake], axis=0)
-        gamma, sigma = self.config.penalty, self.config.sigma
-        if gamma == 0:
-            real_logits, fake_logits = tf.split(self.discriminator(both), 2)
-            return real_logits, fake_logits, tf.constant(0.0)
-        noise = tf.random.stateless_normal(tf.shape(both), seed)
-        judged = self.discriminator(tf.concat([both, both + sigma * noise], axis=0))
-        logits, moved_logits = tf.split(judged, 2)
+    def _judge_real(
+        self, real: tf.Tensor, fake: tf.Tensor, fake_logits: tf.Tensor, seed: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return the logits of the real windows, and the penalty on a part of real and fake.
+
+        The moved windows of the penalty are read in the same pass as the real ones. The generator
+        does not learn from the penalty: for it they are fixed.
+        """
+        config = self.config
+        if config.penalty == 0:
+            return self.discriminator(real), tf.constant(0.0)
+        part = max(1, round(config.penalised * config.batch))
+        both = tf.concat([real[:part], tf.stop_gradient(fake[:part])], axis=0)
+        moved = both + config.sigma * tf.random.stateless_normal(tf.shape(both), seed)
+        logits = self.discriminator(tf.concat([real, moved], axis=0))
+        real_logits, moved_logits = tf.split(logits, [config.batch, 2 * part])
+        before = tf.concat([real_logits[:part], fake_logits[:part]], axis=0)
         # The mean over real and fake together is half the sum of their two penalties.
-        penalty = 2 * finite_difference_from_logits(logits, moved_logits, gamma, sigma)
-        return *tf.split(logits, 2), penalty
+        penalty = 2 * finite_difference_from_logits(
+            before, moved_logits, config.penalty, config.sigma
+        )
+        return real_logits, penalty
 
     def _update_average(self, step: tf.Tensor) -> None:
         # A short memory at first: the untrained weights must not linger in the average.
