@@ -11,7 +11,7 @@ VENV := .venv/bin/python
 FIRST := $(firstword $(sort $(wildcard notebooks/*.ipynb)))
 
 .DEFAULT_GOAL := help
-.PHONY: help environment train test lab lint format notebooks data clean
+.PHONY: help environment train test lab lint format notebooks bench data clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -40,6 +40,11 @@ format: environment ## put Python files and notebooks into the course's style
 
 notebooks: environment ## run the notebooks that need it in full and store their outputs; NAMES="01 11"
 	@$(VENV) tools/notebooks.py $(NAMES) $(ARGS)
+
+bench: ## measure quality (missing rows only) and speed; adds PyTorch to .venv
+	@$(MAKE) --no-print-directory environment REQUIREMENTS=requirements-bench.txt
+	$(VENV) -m benchmarks.quality $(ARGS)
+	$(VENV) -m benchmarks.speed
 
 data: environment ## check the files in data/ against their checksums
 	@$(VENV) data/build.py --check

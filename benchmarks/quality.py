@@ -1,8 +1,9 @@
 """How good is the LSTM-GAN? Scores, floors, baselines, ablations: written to quality.json and .md.
 
-Run it from the checkout: ``python benchmarks/quality.py``. Every row is a job of its own, on one
-core; rows that are in the file already are kept, so that a stopped run goes on (``--fresh``
-starts over). All rows together take about an hour and a half on two cores.
+    .venv/bin/python -m benchmarks.quality    all rows that are missing; --fresh: all rows
+
+Every row is a job of its own, on one core; rows that are in the file already are kept, so that a
+stopped run goes on. All of them take about an hour on two cores.
 """
 
 from __future__ import annotations
@@ -14,35 +15,21 @@ import json
 import multiprocessing
 import os
 import platform
-import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
+import keras
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+
+from utils import data, metrics, models, runtime, train, training
+from utils.preprocessing import NormalScores, Preconditioner, Scaler, sliding_windows
+
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent))
-
-import numpy as np  # noqa: E402
-import pandas as pd  # noqa: E402
-import tensorflow as tf  # noqa: E402
-
-from utils import (  # noqa: E402
-    data,
-    metrics,
-    models,
-    runtime,
-    train,
-    training,
-)
-from utils.preprocessing import (  # noqa: E402
-    NormalScores,
-    Preconditioner,
-    Scaler,
-    sliding_windows,
-)
-
 SETS = ("Sines", "GOOG", "IBM", "GOOG, 64 days")
 JUDGES = {"discriminative": 10, "strong": 4, "predictive": 5}
 LAST_SHARE = 0.2  # of the rows, held out at the end of time for the memorisation ratio
@@ -202,9 +189,7 @@ def ablated(task: Task, seed: int, removed: str) -> Generated:
     return samples, time.perf_counter() - start
 
 
-def _with_minibatch_std(discriminator: Any) -> Any:
-    import keras
-
+def _with_minibatch_std(discriminator: keras.Model) -> keras.Model:
     summary = discriminator.get_layer("summary").output
     pooled = keras.layers.Lambda(models.minibatch_std, name="minibatch_std")(summary)
     logits = keras.layers.Dense(
@@ -426,8 +411,8 @@ def markdown(results: Row) -> str:
         rows = [row for row in results["scores"] if row["data"] == name]
         lines += [f"## {name}", ""]
         lines.append(
-            f"{about['windows']:,} windows of {about['length']} × {about['features']}; chance: mean "
-            f"{about['chance_mean']:.4f}, bound {about['chance_bound']:.4f}."
+            f"{about['windows']:,} windows of {about['length']} × {about['features']}; chance: "
+            f"mean {about['chance_mean']:.4f}, bound {about['chance_bound']:.4f}."
         )
         lines += [
             "",
