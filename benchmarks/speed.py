@@ -255,6 +255,7 @@ def machine() -> str:
 def measure(quick: bool) -> dict[str, Any]:
     """Return everything that ``speed.json`` holds."""
     clock = Clock(rounds=1, seconds=0.1) if quick else Clock(rounds=7, seconds=1.5)
+    short = dataclasses.replace(clock, rounds=min(5, clock.rounds), seconds=clock.seconds / 2)
     has_torch = importlib.util.find_spec("torch") is not None
     forms = [form for form in FORMS if form != TORCH or has_torch]
     if not has_torch:
@@ -291,10 +292,14 @@ def measure(quick: bool) -> dict[str, Any]:
     for name, values in {} if quick else GROWTH.items():
         results["growth"][name] = {}
         for value in values:
-            print(f"{name.capitalize()} {value} …", flush=True)
             other = dataclasses.replace(size, **{name: value})
-            orders = {form: Order(form, other, **one_core) for form in grow}
-            results["growth"][name][str(value)] = clock.race(orders)
+            if other == size:
+                race = {form: results["step"]["one core"][form] for form in grow}
+            else:
+                print(f"{name.capitalize()} {value} …", flush=True)
+                race = short.race({form: Order(form, other, **one_core) for form in grow})
+            results["growth"][name][str(value)] = race
+    # Both clocks note the loads in one list.
     results["load"] = {"least": min(clock.loads), "most": max(clock.loads)}
     return results
 
@@ -318,7 +323,8 @@ def markdown(results: dict[str, Any]) -> str:
         f"{size.length}, {size.units} units, {size.layers} LSTM layers each. Written by "
         "`python -m benchmarks.speed`; what the forms are, its first lines say.",
         "",
-        f"{results['machine']}. {versions}. Medians of {results['rounds']} rounds by turns; load "
+        f"{results['machine']}. {versions}. Medians of {results['rounds']} rounds by turns, "
+        f"of five where a size grows; load "
         f"average {results['load']['least']} to {results['load']['most']}. Ratios are medians of "
         "the rounds' ratios.",
         "",
