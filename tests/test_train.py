@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from utils import data, models, train
+from utils import data, train
 from utils.preprocessing import NormalScores, Preconditioner
 
 ROOT = Path(__file__).parent.parent
@@ -129,10 +129,11 @@ def test_stored_parts_make_the_stored_samples(finished):
         preconditioner = Preconditioner.from_arrays(state)
     with np.load(out / "calibration.npz", allow_pickle=False) as state:
         calibration = NormalScores.from_arrays(state)
-    generator = models.lstm_generator(WINDOW, 16, preconditioner.components)
+    config = train.training.TrainingConfig(seed=1)
+    generator = train.build_generator(WINDOW, preconditioner.components, config)
     generator.load_weights(out / "generator.weights.h5")
     scores = np.zeros((60, WINDOW, preconditioner.components))
-    trainer = train.build(preconditioner, scores, train.training.TrainingConfig(seed=1))
+    trainer = train.build(preconditioner, scores, config)
     latents = trainer.latents(60 - WINDOW + 1, seed=2)
     windows = preconditioner.inverse(calibration.transform(generator(latents).numpy()))
     with np.load(out / "samples.npz", allow_pickle=False) as file:
