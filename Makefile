@@ -8,6 +8,8 @@ NAMES ?=
 ARGS ?=
 
 VENV := .venv/bin/python
+# A file is one process's work from end to end: a notebook has one kernel.
+PARALLEL := -n logical --maxprocesses 4 --dist loadfile
 FIRST := $(firstword $(sort $(wildcard notebooks/*.ipynb)))
 
 .DEFAULT_GOAL := help
@@ -24,8 +26,8 @@ train: environment ## train the full LSTM-GAN on daily GOOG prices; ARGS="--csv 
 	@$(VENV) -m utils.train --profile full $(ARGS)
 
 test: lint ## check the style, run the unit tests, run every notebook and compare its outputs
-	COURSE_PROFILE=quick $(VENV) -m pytest -q tests
-	COURSE_PROFILE=quick $(VENV) -m pytest -q --nbval notebooks
+	COURSE_PROFILE=quick $(VENV) -m pytest -q $(PARALLEL) tests
+	COURSE_PROFILE=quick $(VENV) -m pytest -q $(PARALLEL) --nbval notebooks
 
 lab: environment ## open JupyterLab at the first notebook
 	@$(VENV) -m jupyterlab $(FIRST)

@@ -25,6 +25,7 @@ Rule = Callable[[NotebookNode], Iterator[str]]
 BADGE = "<!-- colab-badge -->"
 SECTIONS = ("Try it", "Recap", "Exercises", "References")
 EXERCISES = 3
+SHORTEST_ALT = 5  # words; fewer are a name or a placeholder
 LONGEST_CELL, LONGEST_MEDIAN = 20, 8
 LARGEST_FILE = 1_500_000
 TAGS = {"solution", "nbval-ignore-output", "raises-exception", "nbval-raises-exception"}
@@ -162,9 +163,9 @@ def has_alt_text(notebook: NotebookNode) -> Iterator[str]:
     for cell in code_cells(notebook):
         alt = cell.metadata.get("alt")
         if any("image/png" in output.get("data", {}) for output in cell.outputs) and not (
-            isinstance(alt, str) and alt.strip()
+            isinstance(alt, str) and len(alt.split()) >= SHORTEST_ALT
         ):
-            yield f"{where(cell)}: it shows a picture and its metadata has no 'alt' text"
+            yield f"{where(cell)}: it shows a picture and its 'alt' text is no sentence"
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             for mark, text, target in LINK.findall(cell.source):
