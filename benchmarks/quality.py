@@ -383,13 +383,6 @@ def _key(kind: str, row: Row) -> str:
     return json.dumps([kind, *(row.get(name) for name in names)])
 
 
-def write(path: Path, text: str) -> None:
-    """Write a file under a temporary name, then rename it."""
-    temporary = path.with_name(f".writing-{path.name}")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
-
-
 def _mean(rows: list[Row], what: str) -> str:
     values = [np.mean(row[what]) for row in rows if row.get(what)]
     if not values:
@@ -487,8 +480,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 results[kind] = row
             else:
                 results[kind] = sorted([*results[kind], row], key=lambda r: _key(kind, r))
-            write(path, json.dumps(results, indent=1, ensure_ascii=False) + "\n")
-            write(options.out / "quality.md", markdown(results))
+            train.write_text(path, json.dumps(results, indent=1, ensure_ascii=False) + "\n")
+            train.write_text(options.out / "quality.md", markdown(results))
     return 0
 
 

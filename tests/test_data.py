@@ -6,7 +6,6 @@ import dataclasses
 import datetime
 import gzip
 import hashlib
-import importlib.util
 import io
 import json
 import re
@@ -471,17 +470,6 @@ def test_readme_checksums_and_files_agree():
 
 
 # --- build.py -----------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def build() -> ModuleType:
-    """The script data/build.py as a module, fresh for each test."""
-    spec = importlib.util.spec_from_file_location("data_build", data.DATA_FOLDER / "build.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look a class's module up there
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules[spec.name]
 
 
 def made_up_wheel(

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 import io
-import sys
 import zipfile
 from pathlib import Path
-from types import ModuleType
 
 import keras
 import numpy as np
@@ -37,17 +34,6 @@ def test_the_record_is_five_minutes_in_the_recorders_steps():
     assert record.values[-3:, 0].tolist() == [-0.405, -0.395, -0.385]
     assert record.values.mean() == pytest.approx(-0.16510875)
     assert record.values.std() == pytest.approx(0.5992473991177294)
-
-
-@pytest.fixture
-def build() -> ModuleType:
-    """The script data/build.py as a module, fresh for each test."""
-    spec = importlib.util.spec_from_file_location("data_build", data.DATA_FOLDER / "build.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look a class's module up there
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules[spec.name]
 
 
 def made_up_wheel(folder: Path, name: str, ecg: np.ndarray) -> Path:

@@ -107,7 +107,7 @@ def run(options: argparse.Namespace) -> Path:
         shutil.rmtree(checkpoint)
         print("The same run was here before: starting over (--resume would go on).")
     folder.mkdir(parents=True, exist_ok=True)
-    _write_text(folder / CONFIG, json.dumps(identity, indent=2) + "\n")
+    write_text(folder / CONFIG, json.dumps(identity, indent=2) + "\n")
 
     start = time.perf_counter()
     trainer.train(folder=checkpoint)
@@ -495,13 +495,14 @@ def _flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def _write_text(path: Path, text: str) -> None:
-    with _replacing(path) as temporary:
+def write_text(path: Path, text: str) -> None:
+    """Write a text file under a temporary name, then move it to ``path``."""
+    with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
 @contextlib.contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path with the same ending; move it to ``path`` once it is written."""
     temporary = path.with_name(f".writing-{path.name}")
     yield temporary
@@ -515,17 +516,17 @@ def _write_results(
     calibration: NormalScores,
     samples: np.ndarray,
 ) -> None:
-    with _replacing(folder / "history.csv") as path:
+    with replacing(folder / "history.csv") as path:
         pd.DataFrame(trainer.history).to_csv(path, index=False)
-    with _replacing(folder / "samples.npz") as path:
+    with replacing(folder / "samples.npz") as path:
         np.savez_compressed(path, samples=samples)
-    with _replacing(folder / "preconditioner.npz") as path:
+    with replacing(folder / "preconditioner.npz") as path:
         np.savez_compressed(path, **preconditioner.arrays())
-    with _replacing(folder / "calibration.npz") as path:
+    with replacing(folder / "calibration.npz") as path:
         np.savez_compressed(path, **calibration.arrays())
-    with _replacing(folder / "generator.weights.h5") as path:
+    with replacing(folder / "generator.weights.h5") as path:
         trainer.averaged.save_weights(path)
-    with _replacing(folder / "discriminator.weights.h5") as path:
+    with replacing(folder / "discriminator.weights.h5") as path:
         trainer.discriminator.save_weights(path)
 
 
@@ -599,11 +600,11 @@ def _write_report(
         ]
     for name, (title, draw, arguments) in pictures.items():
         draw(*arguments)
-        with _replacing(folder / f"{name}.png") as path:
+        with replacing(folder / f"{name}.png") as path:
             plt.gcf().savefig(path, dpi=100)
         plt.close("all")
         lines += [f"## {title}", "", f"![{title}]({name}.png)", ""]
-    _write_text(folder / "report.md", "\n".join(lines))
+    write_text(folder / "report.md", "\n".join(lines))
 
 
 def _ranges(series: data.Series, samples: np.ndarray) -> pd.DataFrame:

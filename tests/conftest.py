@@ -1,0 +1,20 @@
+"""What several test files share."""
+
+import importlib.util
+import sys
+from types import ModuleType
+
+import pytest
+
+from utils import data
+
+
+@pytest.fixture
+def build() -> ModuleType:
+    """The script data/build.py as a module, fresh for each test."""
+    spec = importlib.util.spec_from_file_location("data_build", data.DATA_FOLDER / "build.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look a class's module up there
+    spec.loader.exec_module(module)
+    yield module
+    del sys.modules[spec.name]
