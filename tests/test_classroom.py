@@ -1,0 +1,232 @@
+"""Grading as an instructor does it: through nbgrader, with submissions that misbehave."""
+
+from __future__ import annotations
+
+import copy
+import csv
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell
+
+from tests.assignment_runner import edited, marks
+from tools import classroom, sandbox
+
+NAMES = classroom.assignments()
+FIRST = NAMES[0]
+HIDDEN = re.compile(r"^[ \t]*### BEGIN HIDDEN TESTS.*?### END HIDDEN TESTS[^\n]*\n?", re.S | re.M)
+SEEN = """import pathlib, socket
+seen = [str(p) for p in pathlib.Path("/").rglob("gradebook.db")] if BOXED else []
+try:
+    socket.create_connection(("192.0.2.1", 80), timeout=1)
+except OSError as error:
+    print("network:", error.errno)
+print("seen:", seen, [p.name for p in pathlib.Path(".").iterdir() if p.name[0] != "."])
+print("secret:", "HIDDEN" in str(globals()))
+"""
+
+
+def solved(name: str) -> NotebookNode:
+    """Return the source as a student would hand it in: without the hidden tests."""
+    path = classroom.SOURCE / name / f"{name}.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        cell.source = HIDDEN.sub("", cell.source).rstrip("\n")
+    return notebook
+
+
+def first_test(notebook: NotebookNode) -> int:
+    """Return the place of the first test cell."""
+    return next(i for i, cell in enumerate(notebook.cells) if marks(cell).get("points"))
+
+
+def with_cell(code: str, at_end: bool = False) -> NotebookNode:
+    """Return a solved notebook with a cell of the student's own before the first test."""
+    notebook = solved(FIRST)
+    place = len(notebook.cells) if at_end else first_test(notebook)
+    notebook.cells.insert(place, new_code_cell(code))
+    return notebook
+
+
+def without_tests() -> NotebookNode:
+    notebook = solved(FIRST)
+    notebook.cells = [cell for cell in notebook.cells if not marks(cell).get("points")]
+    return notebook
+
+
+def with_easy_tests() -> NotebookNode:
+    """A wrong solution, and tests that would let it pass."""
+    notebook = wrong(FIRST)
+    for cell in notebook.cells:
+        if marks(cell).get("points"):
+            cell.source = "assert True"
+    return notebook
+
+
+def wrong(name: str) -> NotebookNode:
+    notebook = solved(name)
+    path = Path(__file__).parent / "submissions" / f"{name}.json"
+    changed = edited(notebook.cells, json.loads(path.read_text(encoding="utf-8"))[0]["edits"])
+    for cell in notebook.cells:
+        cell.source = changed.get(marks(cell).get("grade_id", ""), cell.source)
+    return notebook
+
+
+BAD = {
+    "loops": lambda: with_cell("while True:\n    pass"),
+    "clings": lambda: with_cell(
+        "while True:\n    try:\n        while True:\n            pass\n"
+        "    except KeyboardInterrupt:\n        pass"
+    ),
+    "eats": lambda: with_cell("x = [bytearray(10**8) for _ in range(1000)]"),
+    "exits": lambda: with_cell("import os\nos._exit(0)"),
+    "quits": lambda: with_cell("import sys\nsys.exit(1)"),
+    "prints": lambda: with_cell("for _ in range(400):\n    print('x' * 10**5)"),
+    "deletes": without_tests,
+    "edits": with_easy_tests,
+    "looks": lambda: with_cell(f"BOXED = {sandbox.bubblewrap() is not None}\n{SEEN}"),
+    "tampers": lambda: with_cell(
+        "import ast\nfrom IPython import get_ipython\n"
+        "class Blind(ast.NodeTransformer):\n"
+        "    def visit_Assert(self, node):\n        return ast.Pass()\n"
+        "get_ipython().ast_transformers.append(Blind())"
+    ),
+    "right": lambda: solved(FIRST),
+}
+
+
+@pytest.fixture(scope="module")
+def graded(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Marks of all misbehaving submissions, by student, and where they lie."""
+    folder, out = tmp_path_factory.mktemp("handed_in"), tmp_path_factory.mktemp("grades")
+    for student, make in BAD.items():
+        (folder / student).mkdir()
+        nbformat.write(copy.deepcopy(make()), folder / student / f"{FIRST}.ipynb")
+    (folder / f"flat_{FIRST}.ipynb").write_text("{ no notebook", encoding="utf-8")
+    (folder / "notes.ipynb").write_text("{}", encoding="utf-8")
+    limits = ["--seconds", "5", "--total", "60", "--memory", "2"]
+    assert classroom.main(["grade", str(folder), "--out", str(out), *limits]) == 0
+    with (out / "grades.csv").open(encoding="utf-8") as file:
+        rows = {row["student"]: row for row in csv.DictReader(file)}
+    with (out / "cells.csv").open(encoding="utf-8") as file:
+        cells = list(csv.DictReader(file))
+    return rows, cells, out
+
+
+def by_machine() -> float:
+    """Return the points of the first assignment that tests give."""
+    graded = [marks(c) for c in solved(FIRST).cells if marks(c).get("grade")]
+    return float(sum(mark["points"] for mark in graded if not mark["solution"]))
+
+
+def test_none_stops_the_batch(graded: Any) -> None:
+    rows, _, out = graded
+    assert set(rows) == {*BAD, "flat"}
+    for student in rows:
+        assert (out / "feedback" / student / FIRST / f"{FIRST}.html").is_file()
+
+
+@pytest.mark.parametrize("student", ["right", "loops", "eats", "quits", "deletes", "looks"])
+def test_who_solves_all_keeps_all(graded: Any, student: str) -> None:
+    """A cell of the student's own that fails costs nothing, if the kernel lives on."""
+    rows, _, _ = graded
+    assert float(rows[student]["score"]) == by_machine()
+    assert float(rows[student]["max_score"]) == 100
+
+
+@pytest.mark.parametrize(
+    ("student", "reason"),
+    [
+        ("clings", "could not be interrupted"),
+        ("exits", "The kernel ended in this cell"),
+        ("prints", "printed more than 20 million characters"),
+        ("tampers", "its tests prove nothing"),
+        ("flat", "not a valid notebook (NotJSONError)"),
+    ],
+)
+def test_who_breaks_the_run_gets_nothing_and_the_reason(
+    graded: Any, student: str, reason: str
+) -> None:
+    rows, _, _ = graded
+    assert float(rows[student]["score"]) == 0
+    assert reason in rows[student]["notes"]
+
+
+def test_deleted_and_edited_tests_come_back(graded: Any) -> None:
+    rows, cells, _ = graded
+    assert "Cells that were deleted came back" in rows["deletes"]["notes"]
+    assert "Locked cells that were edited came back" in rows["edits"]["notes"]
+    loses = json.loads(
+        (Path(__file__).parent / "submissions" / f"{FIRST}.json").read_text(encoding="utf-8")
+    )[0]["loses"]
+    zero = [c["cell"] for c in cells if c["student"] == "edits" and c["score"] == "0.0"]
+    assert [cell for cell in zero if cell.startswith("test_")] == loses
+
+
+@pytest.mark.skipif(sandbox.bubblewrap() is None, reason="no bubblewrap here")
+def test_the_box_hides_gradebook_network_and_others(graded: Any) -> None:
+    _, _, out = graded
+    path = out / "autograded" / "looks" / FIRST / f"{FIRST}.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    printed = "".join(
+        o.text for c in notebook.cells for o in c.get("outputs", ()) if o.get("name") == "stdout"
+    )
+    assert "network: 101" in printed  # unreachable
+    assert "seen: [] []" in printed
+    assert "secret: False" in printed
+
+
+def test_feedback_does_not_show_hidden_tests(graded: Any) -> None:
+    _, _, out = graded
+    page = (out / "feedback" / "edits" / FIRST / f"{FIRST}.html").read_text(encoding="utf-8")
+    source = (classroom.SOURCE / FIRST / f"{FIRST}.ipynb").read_text(encoding="utf-8")
+    assert "HIDDEN TESTS" in source
+    assert "HIDDEN TESTS" not in page
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nbgrader_gives_the_source_all_and_the_release_none(name: str, tmp_path: Path) -> None:
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    classroom.release(out, [name])
+    released = out / "release" / name / f"{name}.ipynb"
+    nbformat.write(solved(name), folder / f"ada_{name}.ipynb")
+    shutil.copy(released, folder / f"ben_{name}.ipynb")
+    nbformat.write(wrong(name), folder / f"cem_{name}.ipynb")
+    assert classroom.main(["grade", str(folder), "--out", str(out)]) == 0
+    with (out / "cells.csv").open(encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["reason"] != "by hand"]
+    full = {row["cell"] for row in rows if row["score"] == row["max_score"]}
+    assert full  # of somebody
+    for row in rows:
+        if row["student"] == "ada":
+            assert row["score"] == row["max_score"], row
+        if row["student"] == "ben":
+            assert float(row["score"]) == 0, row
+    path = Path(__file__).parent / "submissions" / f"{name}.json"
+    loses = json.loads(path.read_text(encoding="utf-8"))[0]["loses"]
+    zero = [r["cell"] for r in rows if r["student"] == "cem" and r["score"] != r["max_score"]]
+    assert zero == loses
+
+
+def test_bad_calls_end_with_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    assert classroom.main(["grade", str(tmp_path / "none")]) == 2
+    assert "is not a folder" in capsys.readouterr().err
+    assert classroom.main(["grade", str(tmp_path), "--out", str(tmp_path / "out")]) == 2
+    assert "holds no notebook with one of these in its name" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_names_of_files_say_who_handed_in_what(tmp_path: Path) -> None:
+    for name in (f"ada/{FIRST}.ipynb", f"Ben B_12_{FIRST} (1).ipynb", "x/y.ipynb", f"{FIRST}.ipynb"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("{}", encoding="utf-8")
+    found, unknown = classroom.collect(tmp_path, NAMES)
+    assert sorted(s.student for s in found) == ["Ben_B_12", "ada"]
+    assert sorted(p.name for p in unknown) == sorted(["y.ipynb", f"{FIRST}.ipynb"])
