@@ -418,7 +418,9 @@ def test_help_lists_every_target_and_is_the_default() -> None:
 
 def test_make_test_runs_style_units_and_notebooks() -> None:
     commands = make("-n", "test")
-    for part in ("ruff check", "ruff format --check", "pytest -q tests", "--nbval notebooks"):
+    parallel = "pytest -q -n logical --maxprocesses 4 --dist loadfile"
+    parts = f"{parallel} tests", f"{parallel} --nbval notebooks"
+    for part in ("ruff check", "ruff format --check", *parts):
         assert part in commands
     assert commands.count("COURSE_PROFILE=quick") == 2
 
