@@ -51,7 +51,7 @@ class TrainingConfig:
     beta_1: float = 0.0
     beta_2: float = 0.99
     loss: str = "relativistic"
-    penalty: float = 1.0
+    penalty: float = 10.0
     penalised: float = 0.25
     sigma: float = 0.1
     average: float = 0.998
