@@ -5,6 +5,7 @@
 PYTHON ?= python3
 REQUIREMENTS ?=
 NAMES ?=
+SUBMISSIONS ?= submissions
 ARGS ?=
 
 VENV := .venv/bin/python
@@ -13,7 +14,7 @@ PARALLEL := -n logical --maxprocesses 4 --dist loadfile
 FIRST := $(firstword $(sort $(wildcard notebooks/*.ipynb)))
 
 .DEFAULT_GOAL := help
-.PHONY: help environment train test lab lint format notebooks bench data clean
+.PHONY: help environment train test lab lint format notebooks bench assignments grade data clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -47,6 +48,12 @@ bench: ## measure quality (missing rows only) and speed; adds PyTorch to .venv
 	@$(MAKE) --no-print-directory environment REQUIREMENTS=requirements-bench.txt
 	$(VENV) -m benchmarks.quality $(ARGS)
 	$(VENV) -m benchmarks.speed
+
+assignments: environment ## make the students' version of the assignments, in dist/assignments
+	@$(VENV) tools/classroom.py release
+
+grade: environment ## grade a folder of notebooks, into grades/; SUBMISSIONS=folder
+	@$(VENV) tools/classroom.py grade "$(SUBMISSIONS)" $(ARGS)
 
 data: environment ## check the files in data/ against their checksums
 	@$(VENV) data/build.py --check
