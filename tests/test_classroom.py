@@ -22,13 +22,13 @@ NAMES = classroom.assignments()
 FIRST = NAMES[0]
 HIDDEN = re.compile(r"^[ \t]*### BEGIN HIDDEN TESTS.*?### END HIDDEN TESTS[^\n]*\n?", re.S | re.M)
 SEEN = """import pathlib, socket
-seen = [str(p) for p in pathlib.Path("/").rglob("gradebook.db")] if BOXED else []
+seen = [str(p) for p in pathlib.Path("/").rglob("gradebook.db") if "packages" not in str(p)]
 try:
     socket.create_connection(("192.0.2.1", 80), timeout=1)
 except OSError as error:
     print("network:", error.errno)
 print("seen:", seen, [p.name for p in pathlib.Path(".").iterdir() if p.name[0] != "."])
-print("secret:", "HIDDEN" in str(globals()))
+print("secret:", "HID" + "DEN" in str(globals()))
 """
 
 
@@ -90,7 +90,7 @@ BAD = {
     "prints": lambda: with_cell("for _ in range(400):\n    print('x' * 10**5)"),
     "deletes": without_tests,
     "edits": with_easy_tests,
-    "looks": lambda: with_cell(f"BOXED = {sandbox.bubblewrap() is not None}\n{SEEN}"),
+    "looks": lambda: with_cell(SEEN),
     "tampers": lambda: with_cell(
         "import ast\nfrom IPython import get_ipython\n"
         "class Blind(ast.NodeTransformer):\n"
@@ -224,7 +224,12 @@ def test_bad_calls_end_with_a_sentence(tmp_path: Path, capsys: pytest.CaptureFix
 
 
 def test_names_of_files_say_who_handed_in_what(tmp_path: Path) -> None:
-    for name in (f"ada/{FIRST}.ipynb", f"Ben B_12_{FIRST} (1).ipynb", "x/y.ipynb", f"{FIRST}.ipynb"):
+    for name in (
+        f"ada/{FIRST}.ipynb",
+        f"Ben B_12_{FIRST} (1).ipynb",
+        "x/y.ipynb",
+        f"{FIRST}.ipynb",
+    ):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("{}", encoding="utf-8")
     found, unknown = classroom.collect(tmp_path, NAMES)

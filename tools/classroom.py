@@ -29,6 +29,7 @@ import nbformat
 from nbformat import NotebookNode
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path[:] = dict.fromkeys([str(ROOT), *sys.path])  # also when this file is run by its path
 SOURCE = ROOT / "assignments" / "source"
 RELEASE = ROOT / "dist" / "assignments"
 LARGEST = 20_000_000  # bytes of a notebook, or of the files beside it
@@ -157,7 +158,7 @@ def rebuilt(submitted: NotebookNode, released: NotebookNode) -> tuple[NotebookNo
         if name in answers:
             continue
         answers[name] = cell
-        if _locked(kept[name]) and cell.source != kept[name].source:
+        if _locked(kept[name]) and cell.source.strip() != kept[name].source.strip():
             edited.append(name)
     missing = [name for name in kept if name not in answers]
     if missing:
@@ -199,7 +200,7 @@ def autograde(folder: Path, submission: Submission, limits: dict[str, Any]) -> N
     """Grade one submission in this process."""
     from nbconvert.preprocessors import ClearMetadataPreprocessor
     from nbgrader import preprocessors as steps
-    from sandbox import BoxedExecute
+    from tools.sandbox import BoxedExecute
 
     order = [BoxedExecute, steps.IgnorePattern, ClearMetadataPreprocessor, steps.LimitOutput]
     order += [steps.SaveAutoGrades, steps.CheckCellMetadata]
@@ -282,7 +283,7 @@ def feedback(folder: Path, submission: Submission) -> None:
     """Write the submission's feedback as HTML, without the hidden tests."""
     from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
     from nbgrader.preprocessors import ClearHiddenTests, GetGrades
-    from sandbox import ShortErrors
+    from tools.sandbox import ShortErrors
 
     order = [GetGrades, ShortErrors, ClearHiddenTests, CSSHTMLHeaderPreprocessor]
     api = course(folder, {"GenerateFeedback": {"preprocessors": order}})
@@ -318,7 +319,7 @@ def _harmless(row: dict[str, Any]) -> dict[str, Any]:
 
 def grade_all(options: argparse.Namespace) -> int:
     """Grade every submission of a folder; write marks, reasons and feedback."""
-    from sandbox import bubblewrap
+    from tools.sandbox import bubblewrap
 
     names = assignments()
     submissions, unknown = collect(options.submissions, names)

@@ -34,6 +34,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SHARED = ("utils", "data")  # what a submission may read of the course
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc", "/opt")
 PYTHON = (sys.base_prefix, sys.prefix, os.path.realpath(sys.prefix))
+ENDLESS = "A cell went on too long and could not be interrupted."
 SECRETS = ("/etc/shadow", "/etc/gshadow", "/etc/sudoers", "/etc/ssh")
 
 
@@ -185,7 +186,7 @@ class BoxedExecute(Execute):
             )
             self._not_run(cell)
         except CellTimeoutError:
-            self._stop("The kernel no longer answers.")
+            self._stop(ENDLESS)
             self._not_run(cell)
         finally:
             self.timeout = allowed
@@ -193,7 +194,7 @@ class BoxedExecute(Execute):
         if late:
             self._say_late(cell)
             if not self._answers(seconds=10):
-                self._stop("A cell went on for ever and could not be interrupted.")
+                self._stop(ENDLESS)
         return cell, resources
 
     def process_message(self, msg: dict, cell: NotebookNode, cell_index: int) -> Any:
