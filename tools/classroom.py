@@ -1,12 +1,12 @@
 """The assignments as a class uses them: makes the students' release, grades what they hand in.
 
-    python tools/classroom.py release                    dist/assignments: notebooks without solutions
-    python tools/classroom.py grade FOLDER [--out grades]    marks, reasons and feedback
+    python tools/classroom.py release                      dist/assignments: the students' notebooks
+    python tools/classroom.py grade FOLDER [--out grades]  marks, reasons and feedback
 
 Submissions are ``*.ipynb`` files anywhere in the folder, with the assignment's name in their own:
-``ada/a1_rnn.ipynb`` (the student is the first folder) or ``ada_a1_rnn.ipynb``, as learning platforms
-name them. nbgrader keeps the marks (``OUT/gradebook.db``); each submission is run in a process and a
-box of its own (tools/sandbox.py), so that none can stop the batch.
+``ada/a1_rnn.ipynb`` (the student is the first folder) or ``ada_a1_rnn.ipynb``, as learning
+platforms name them. nbgrader keeps the marks (``OUT/gradebook.db``); each submission is run in a
+process and a box of its own (tools/sandbox.py), so that none can stop the batch.
 """
 
 from __future__ import annotations
@@ -200,6 +200,7 @@ def autograde(folder: Path, submission: Submission, limits: dict[str, Any]) -> N
     """Grade one submission in this process."""
     from nbconvert.preprocessors import ClearMetadataPreprocessor
     from nbgrader import preprocessors as steps
+
     from tools.sandbox import BoxedExecute
 
     order = [BoxedExecute, steps.IgnorePattern, ClearMetadataPreprocessor, steps.LimitOutput]
@@ -283,6 +284,7 @@ def feedback(folder: Path, submission: Submission) -> None:
     """Write the submission's feedback as HTML, without the hidden tests."""
     from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
     from nbgrader.preprocessors import ClearHiddenTests, GetGrades
+
     from tools.sandbox import ShortErrors
 
     order = [GetGrades, ShortErrors, ClearHiddenTests, CSSHTMLHeaderPreprocessor]
