@@ -3,7 +3,7 @@
     .venv/bin/python -m benchmarks.quality    all rows that are missing; --fresh: all rows
 
 Every row is a job of its own, on one core; rows that are in the file already are kept, so that a
-stopped run goes on. All of them take about an hour on two cores.
+stopped run goes on. All of them take about an hour and a half on two cores.
 """
 
 from __future__ import annotations

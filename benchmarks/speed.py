@@ -1,6 +1,6 @@
 """How long one training step of the LSTM-GAN takes, beside other ways of computing the same step.
 
-    .venv/bin/python -m benchmarks.speed            everything: about half an hour
+    .venv/bin/python -m benchmarks.speed            everything: about ten minutes
     .venv/bin/python -m benchmarks.speed --quick    a few steps of each, to see that it runs
 
 A step updates the discriminator and the generator once. The forms of it:

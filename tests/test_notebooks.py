@@ -86,7 +86,7 @@ def good() -> NotebookNode:
         text("## Sums\n\n[The first notebook](01_first.ipynb)", id="sums"),
         code("from utils import data\n\nseries = data.load", "import"),
         code("total = 1 + 1\nassert total == 2", "add"),
-        code("draw(total)", "draw", alt="A line that rises."),
+        code("draw(total)", "draw", alt="A line that rises from zero."),
         text("## Try it", id="try"),
         text("## Recap", id="recap"),
         text("## Exercises\n\n### 1. Warm up", id="exercise-1"),
