@@ -185,6 +185,14 @@ def test_a_repeated_note_is_heard_and_silence_is_silent():
     assert not music.synthesise(np.zeros((8, 4), int), np.zeros((8, 4), bool)).any()
 
 
+def test_a_note_fades_in_and_out_without_a_click():
+    sound = music.synthesise(*piece((60,), length=2))
+    steps = np.abs(np.diff(sound, prepend=0, append=0))
+    middle = steps[500:-500].max()
+    assert steps[:20].max() < middle
+    assert steps[-20:].max() < middle / 4
+
+
 def test_a_wav_file_reads_back_to_a_256th():
     sound = music.synthesise(*CHORDS)
     rate, samples = wavfile.read(io.BytesIO(music.wav_bytes(sound, 8000)))
@@ -201,6 +209,11 @@ def test_midi_reads_back_to_the_same_notes_on_every_chorale():
     for chorale in data.load_chorales("test")[:20]:
         notes = music.grid_to_notes(chorale.pitches, chorale.onsets)
         assert music.read_midi(music.midi_bytes(notes)) == notes
+
+
+def test_midi_takes_notes_in_any_order_and_two_at_once_in_a_voice():
+    notes = [Note(0, 0, 8, 60), Note(0, 4, 2, 64), Note(0, 6, 2, 64), Note(2, 0, 1, 48)]
+    assert music.read_midi(music.midi_bytes(notes[::-1])) == notes
 
 
 def test_midi_of_one_note_byte_by_byte():
@@ -249,6 +262,14 @@ def test_chorales_are_four_voices_split_by_tune():
         # A pitch changes only where a note begins, or a silence.
         changed = np.diff(pitches, axis=0, prepend=0) != 0
         assert (onsets | (pitches == 0))[changed].all()
+
+
+def test_rests_are_silent_until_the_next_note():
+    chorales = data.load_chorales() + data.load_chorales("test")
+    silent = sum(np.sum(c.pitches == 0) for c in chorales)
+    assert silent == 3668
+    # Some voices rest and come in again.
+    assert any((np.diff((c.pitches == 0).astype(int), axis=0) == 1).any() for c in chorales)
 
 
 def test_a_known_chorale_begins_as_the_score_does():
