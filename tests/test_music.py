@@ -239,7 +239,10 @@ def test_midi_with_running_status_and_a_silent_note_on_is_read():
 def test_the_piano_roll_has_a_bar_for_each_note():
     pitches, onsets = CHORDS
     ax = music.piano_roll(pitches, onsets, title="chords")
-    assert len(ax.patches) == 16
+    assert len(ax.collections) == 16
+    (start, pitch), (end, _) = ax.collections[0].get_segments()[0]
+    assert (start, pitch) == (0, 72)
+    assert 0.8 < end < 1
     assert ax.get_title() == "chords"
     assert ax.get_xlim() == (0, 4)
     music.plt.close(ax.figure)

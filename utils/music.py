@@ -241,13 +241,10 @@ def piano_roll(
     """
     ax = ax if ax is not None else plt.subplots()[1]
     for note in grid_to_notes(pitches, onsets):
-        ax.barh(
-            note.pitch,
-            note.length / STEPS_A_QUARTER - 0.05,  # a gap, so that a repeated note shows
-            left=note.start / STEPS_A_QUARTER,
-            height=0.9,
-            color=f"C{note.voice}",
-        )
+        start, end = note.start / STEPS_A_QUARTER, (note.start + note.length) / STEPS_A_QUARTER
+        # A gap at the end, so that a repeated note shows.
+        bar = ax.hlines(note.pitch, start, end - 0.08, color=f"C{note.voice}", linewidth=3)
+        bar.set_capstyle("butt")
     octaves = range(12 * (int(np.min(pitches)) // 12), int(np.max(pitches)) + 12, 12)
     ax.set_yticks(octaves, [f"C{pitch // 12 - 1}" for pitch in octaves])
     lowest, highest = np.min(pitches[pitches > 0]), np.max(pitches)
