@@ -60,12 +60,12 @@ def assignments() -> list[str]:
 def course(folder: Path, config: dict[str, Any] | None = None) -> Any:
     """Return nbgrader's interface to the course in ``folder``."""
     from nbgrader.apps import NbGraderAPI
-    from traitlets.config import PyFileConfigLoader
+    from traitlets.config import Config, PyFileConfigLoader
 
     # nbgrader calls alembic by name, also where .venv is not activated.
     os.environ["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
     settings = PyFileConfigLoader(SETTINGS.name, str(SETTINGS.parent)).load_config()
-    settings.merge(config or {})
+    settings.merge(Config(config or {}))
     settings.CourseDirectory.root = str(folder)
     return NbGraderAPI(config=settings)
 
