@@ -117,7 +117,7 @@ def graded(tmp_path_factory: pytest.TempPathFactory) -> Any:
         nbformat.write(copy.deepcopy(make()), folder / student / f"{FIRST}.ipynb")
     (folder / f"flat_{FIRST}.ipynb").write_text("{ no notebook", encoding="utf-8")
     (folder / "notes.ipynb").write_text("{}", encoding="utf-8")
-    limits = ["--seconds", "5", "--total", "60", "--memory", "2"]
+    limits = ["--seconds", "15", "--total", "150", "--memory", "2"]
     assert classroom.main(["grade", str(folder), "--out", str(out), *limits]) == 0
     with (out / "grades.csv").open(encoding="utf-8") as file:
         rows = {row["student"]: row for row in csv.DictReader(file)}
