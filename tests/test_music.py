@@ -191,6 +191,8 @@ def test_a_note_fades_in_and_out_without_a_click():
     middle = steps[500:-500].max()
     assert steps[:20].max() < middle
     assert steps[-20:].max() < middle / 4
+    attack = np.abs(sound[:20]).max()  # 2.5 ms, of an attack of 10
+    assert attack < 0.4 * np.abs(sound[80:400]).max()
 
 
 def test_a_wav_file_reads_back_to_a_256th():
