@@ -246,7 +246,7 @@ def test_attributions_of_bad_input_are_refused(discriminator, windows):
             method(discriminator, windows, zero[:3])
         with pytest.raises(ValueError, match="NaN"):
             method(discriminator, windows, zero + np.nan)
-        with pytest.raises(ValueError, match=r"expected .4,. or .4, 1."):
+        with pytest.raises(ValueError, match="function returned the shape"):
             method(lambda x: x, windows, zero)
     with pytest.raises(ValueError, match="number of steps is 0"):
         inside.integrated_gradients(discriminator, windows, zero, steps=0)
@@ -255,7 +255,7 @@ def test_attributions_of_bad_input_are_refused(discriminator, windows):
     with pytest.raises(ValueError, match="axes"):
         inside.occlusion(lambda x: x[:, 0], windows[:, 0], zero[0])
     with pytest.raises(ValueError, match="do not depend"):
-        inside.integrated_gradients(lambda x: tf.zeros(4), windows, zero)
+        inside.integrated_gradients(lambda x: tf.zeros(len(x)), windows, zero)
 
 
 # ── Who was in the training data? ─────────────────────────────────────────────────────────────

@@ -97,9 +97,7 @@ def silence(weights: Sequence[np.ndarray], units: int | Iterable[int]) -> list[n
     count = len(weights[1])
     chosen = np.atleast_1d(np.asarray(units if np.isscalar(units) else list(units)))
     if chosen.size and not (chosen.min() >= 0 and chosen.max() < count):
-        raise ValueError(
-            f"The units are {chosen.tolist()}; expected 0 to {count - 1}."
-        )
+        raise ValueError(f"The units are {chosen.tolist()}; expected 0 to {count - 1}.")
     kept = [np.array(weight) for weight in weights]
     for weight in kept:
         weight[..., 2 * count + chosen.astype(int)] = 0
@@ -213,7 +211,8 @@ def integrated_gradients(
     The integral is a midpoint sum of ``steps`` terms, exact where f is linear or quadratic.
 
     Args:
-        function: windows ``(batch, …)`` → ``(batch,)`` or ``(batch, 1)``, each row on its own.
+        function: any number of windows ``(rows, …)`` → ``(rows,)`` or ``(rows, 1)``, each row on
+            its own.
         windows: x, ``(batch, …)``.
         baseline: x', of one window's shape, or of the windows'.
         steps: terms of the sum, at least 1.
@@ -228,20 +227,18 @@ def integrated_gradients(
     if steps < 1:
         raise ValueError(f"The number of steps is {steps}; expected at least 1.")
     way = windows - baseline
-
-    @tf.function(reduce_retracing=True)
-    def slope(points: tf.Tensor) -> tf.Tensor:
+    alphas = (np.arange(steps) + 0.5) / steps
+    total = np.zeros_like(windows)
+    for some in _in_chunks(alphas, len(windows)):
+        points = baseline + some.reshape(-1, *[1] * windows.ndim) * way
+        rows = tf.constant(points.reshape(-1, *windows.shape[1:]), tf.float32)
         with tf.GradientTape() as tape:
-            tape.watch(points)
-            total = tf.reduce_sum(_per_window(function(points), len(windows)))
-        gradient = tape.gradient(total, points)
+            tape.watch(rows)
+            value = tf.reduce_sum(_per_window(function(rows), len(rows)))
+        gradient = tape.gradient(value, rows)
         if gradient is None:
             raise ValueError("The function's values do not depend on the windows.")
-        return gradient
-
-    total = np.zeros_like(windows)
-    for alpha in (np.arange(steps) + 0.5) / steps:
-        total += slope(tf.constant(baseline + alpha * way, tf.float32)).numpy()
+        total += gradient.numpy().reshape(points.shape).sum(axis=0, dtype=np.float64)
     return way * total / steps
 
 
@@ -251,7 +248,7 @@ def occlusion(
     """Return what each time step is worth: f(x) − f(x with that step replaced), (batch, time).
 
     Args:
-        function: windows ``(batch, time, features)`` → ``(batch,)`` or ``(batch, 1)``.
+        function: any number of windows ``(rows, time, features)`` → ``(rows,)`` or ``(rows, 1)``.
         windows: x, ``(batch, time, features)``.
         replacement: what is put in, one window ``(time, features)`` or one for each.
         width: consecutive steps replaced at once, at least 1; entry t then belongs to the steps
@@ -268,17 +265,26 @@ def occlusion(
         raise ValueError(f"The windows have {windows.ndim} axes; expected (batch, time, features).")
     if width < 1:
         raise ValueError(f"The width is {width}; expected at least 1.")
-    call = tf.function(lambda x: _per_window(function(x), len(windows)), reduce_retracing=True)
+    time = windows.shape[1]
 
     def values(x: np.ndarray) -> np.ndarray:
-        return call(tf.constant(x, tf.float32)).numpy().astype(np.float64)
+        rows = tf.constant(x.reshape(-1, *windows.shape[1:]), tf.float32)
+        found = _per_window(function(rows), len(rows)).numpy().astype(np.float64)
+        return found.reshape(-1, len(windows))
 
-    before, worth = values(windows), []
-    for t in range(windows.shape[1]):
-        hidden = windows.copy()
-        hidden[:, t : t + width] = replacement[:, t : t + width]
-        worth.append(before - values(hidden))
-    return np.stack(worth, axis=1)
+    worth = []
+    for starts in _in_chunks(np.arange(time), len(windows)):
+        hidden = np.repeat(windows[np.newaxis], len(starts), axis=0)
+        for copy, t in zip(hidden, starts, strict=True):
+            copy[:, t : t + width] = replacement[:, t : t + width]
+        worth.append(values(hidden))
+    return (values(windows) - np.concatenate(worth)).T
+
+
+def _in_chunks(items: np.ndarray, rows: int, most: int = 4096) -> list[np.ndarray]:
+    """Return ``items`` in parts, so that each times ``rows`` is at most ``most``, or one item."""
+    size = max(1, most // rows)
+    return [items[start : start + size] for start in range(0, len(items), size)]
 
 
 def _windows_and_baseline(
@@ -438,7 +444,10 @@ def attack_bound(mu: float) -> float:
 
 
 def clipped_noisy_sum(
-    gradients: Sequence[tf.Tensor], clip: float, noise: float, seed: tf.Tensor
+    gradients: Sequence[tf.Tensor],
+    clip: float | tf.Tensor,
+    noise: float | tf.Tensor,
+    seed: tf.Tensor,
 ) -> list[tf.Tensor]:
     """Return the sum over records of clipped gradients, plus normal noise.
 
@@ -448,8 +457,8 @@ def clipped_noisy_sum(
 
     Args:
         gradients: one tensor for each weight, ``(records, …)``.
-        clip: C, above 0.
-        noise: σ in units of C, at least 0.
+        clip: C, above 0; where it is a tensor, that is not checked.
+        noise: σ in units of C, at least 0; likewise.
         seed: two integers, as TensorFlow's stateless random functions take them.
 
     Raises:
@@ -458,7 +467,8 @@ def clipped_noisy_sum(
     Source: Abadi et al., Deep learning with differential privacy, CCS 2016, algorithm 1,
     arXiv 1607.00133.
     """
-    if not (clip > 0 and noise >= 0 and gradients):
+    known = not (tf.is_tensor(clip) or tf.is_tensor(noise))
+    if not gradients or (known and not (clip > 0 and noise >= 0)):
         raise ValueError(
             f"Clip {clip}, noise {noise} and {len(gradients)} gradients are given; expected above "
             "0, at least 0, and at least one."
