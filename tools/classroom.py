@@ -83,6 +83,7 @@ def done(result: dict[str, Any], what: str) -> None:
 def release(folder: Path, names: Sequence[str]) -> None:
     """Put the students' versions into ``folder/release``, their points into its gradebook."""
     folder.mkdir(parents=True, exist_ok=True)
+    shutil.copy(SETTINGS, folder)  # so that nbgrader's own tools, started there, know the course
     for name in names:
         shutil.copytree(SOURCE / name, folder / "source" / name, dirs_exist_ok=True)
         done(course(folder).generate_assignment(name, force=True), f"release {name}")
