@@ -1,0 +1,516 @@
+"""Looking inside: gates, ablation, directions, attributions, and what a model gives away.
+
+The first half asks a trained network what it does: the gates of an LSTM step by step, a unit put
+to silence, a direction among the latents, the share of each number in a logit. The second half
+asks what it tells about its training data: membership attacks, and the Gaussian mechanism that
+bounds all of them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+from scipy.special import expit, log_ndtr, ndtr
+from scipy.stats import rankdata
+
+Function = Callable[[tf.Tensor], tf.Tensor]
+
+# ── Gates and units ───────────────────────────────────────────────────────────────────────────
+
+
+class Gates(NamedTuple):
+    """Everything an LSTM layer computes on the way, each of shape ``(batch, time, units)``.
+
+    Attributes:
+        input: how much of the candidate is let in, 0 to 1.
+        forget: how much of the cell is kept, 0 to 1.
+        candidate: what could be let in, −1 to 1.
+        output: how much of the cell is shown, 0 to 1.
+        cell: what the unit keeps, c_t.
+        hidden: what it shows, h_t: the layer's output.
+    """
+
+    input: np.ndarray
+    forget: np.ndarray
+    candidate: np.ndarray
+    output: np.ndarray
+    cell: np.ndarray
+    hidden: np.ndarray
+
+
+def lstm_gates(layer: keras.layers.LSTM, inputs: np.ndarray) -> Gates:
+    """Return the gates of a Keras LSTM layer, recomputed step by step in double precision.
+
+    ``lstm_gates(layer, x).hidden`` is what the layer returns with ``return_sequences=True``, up to
+    its own rounding.
+
+    Args:
+        layer: built, with Keras' default activations, a bias, and read forwards.
+        inputs: what the layer reads, ``(batch, time, features)``.
+
+    Raises:
+        ValueError: for a layer that is not such an LSTM, or inputs of another shape.
+
+    Source: Hochreiter and Schmidhuber, Long short-term memory, Neural Computation 9(8), 1997;
+    looking at the gates: Karpathy, Johnson, Fei-Fei, 2015, arXiv 1506.02078.
+    """
+    kernel, recurrent, bias = (w.astype(np.float64) for w in _lstm_weights(layer))
+    inputs = np.asarray(inputs, np.float64)
+    if inputs.ndim != 3 or inputs.shape[-1] != len(kernel):
+        raise ValueError(
+            f"The inputs have the shape {inputs.shape}; expected (batch, time, {len(kernel)})."
+        )
+    hidden = cell = np.zeros((len(inputs), len(recurrent)))
+    steps = []
+    for t in range(inputs.shape[1]):
+        into = inputs[:, t] @ kernel + hidden @ recurrent + bias
+        i, f, candidate, o = np.split(into, 4, axis=-1)
+        i, f, candidate, o = expit(i), expit(f), np.tanh(candidate), expit(o)
+        cell = f * cell + i * candidate
+        hidden = o * np.tanh(cell)
+        steps.append((i, f, candidate, o, cell, hidden))
+    return Gates(*(np.stack(each, axis=1) for each in zip(*steps, strict=True)))
+
+
+def silence(weights: Sequence[np.ndarray], units: int | Iterable[int]) -> list[np.ndarray]:
+    """Return an LSTM layer's weights with these units switched off, for ``layer.set_weights``.
+
+    The columns of a unit's candidate are set to zero, in kernel, recurrent kernel and bias. Its
+    candidate is then tanh(0) = 0 at every step, its cell stays at 0, and so does its output:
+    whatever its gates do, no other unit and no later layer hears of it.
+
+    Args:
+        weights: kernel ``(features, 4·units)``, recurrent kernel ``(units, 4·units)`` and bias
+            ``(4·units,)``, as ``layer.get_weights()`` returns them.
+        units: the number of the unit, from 0, or several.
+
+    Raises:
+        ValueError: for weights that are not an LSTM's, or a unit that it does not have.
+    """
+    if len(weights) != 3 or np.shape(weights[2]) != (4 * len(weights[1]),):
+        raise ValueError("The weights are not an LSTM's: expected kernel, recurrent kernel, bias.")
+    count = len(weights[1])
+    chosen = np.atleast_1d(np.asarray(units if np.isscalar(units) else list(units)))
+    if chosen.size and not (chosen.min() >= 0 and chosen.max() < count):
+        raise ValueError(f"The units are {chosen.tolist()}; expected 0 to {count - 1}.")
+    kept = [np.array(weight) for weight in weights]
+    for weight in kept:
+        weight[..., 2 * count + chosen.astype(int)] = 0
+    return kept
+
+
+def _lstm_weights(layer: keras.layers.LSTM) -> list[np.ndarray]:
+    usual = (
+        isinstance(layer, keras.layers.LSTM)
+        and layer.activation is keras.activations.tanh
+        and layer.recurrent_activation is keras.activations.sigmoid
+        and layer.use_bias
+        and not layer.go_backwards
+        and not layer.stateful
+    )
+    if not usual:
+        raise ValueError(
+            f"The layer {getattr(layer, 'name', layer)!r} is not an LSTM that reads forwards, "
+            "with a bias and Keras' default activations."
+        )
+    if not layer.built:
+        raise ValueError(f"The layer {layer.name!r} has no weights yet; expected a built one.")
+    return layer.get_weights()
+
+
+# ── Directions among the latents ──────────────────────────────────────────────────────────────
+
+
+class Direction(NamedTuple):
+    """How a number falls and rises with the latents.
+
+    Attributes:
+        slope: change of the number for a step of 1 in each latent, ``(latents,)``.
+        explained: the share of its variance that the straight line explains, R².
+    """
+
+    slope: np.ndarray
+    explained: float
+
+    @property
+    def unit(self) -> np.ndarray:
+        """The direction alone: the slope with length 1."""
+        return self.slope / np.linalg.norm(self.slope)
+
+
+def direction(latents: np.ndarray, values: np.ndarray) -> Direction:
+    """Return the direction in which ``values`` rise fastest, by least squares.
+
+    For latents ~ N(0, I) and many samples the slope is E[∇f], the mean gradient of the values
+    with respect to the latents, whatever the smooth function f is (Stein's identity,
+    E[z f(z)] = E[∇f(z)]).
+
+    Args:
+        latents: ``(samples, latents)``.
+        values: ``(samples,)``.
+
+    Raises:
+        ValueError: for other shapes, no more samples than latents, or values that are all equal.
+
+    Source: Stein, Estimation of the mean of a multivariate normal distribution, Annals of
+    Statistics 9(6), 1981, lemma 2.
+    """
+    latents, values = np.asarray(latents, np.float64), np.asarray(values, np.float64)
+    if latents.ndim != 2 or values.shape != latents.shape[:1]:
+        raise ValueError(
+            f"Latents of shape {latents.shape} and values of shape {values.shape} do not fit; "
+            "expected (samples, latents) and (samples,)."
+        )
+    if len(latents) <= latents.shape[1] + 1:
+        raise ValueError(
+            f"There are {len(latents)} samples of {latents.shape[1]} latents; expected more than "
+            f"{latents.shape[1] + 1}."
+        )
+    centred = values - values.mean()
+    if not np.ptp(values) > 0:
+        raise ValueError("The values are all equal, or not finite: no direction changes them.")
+    around = latents - latents.mean(axis=0)
+    slope = np.linalg.lstsq(around, centred, rcond=None)[0]
+    left = centred - around @ slope
+    return Direction(slope, float(1 - (left @ left) / (centred @ centred)))
+
+
+def without(vector: np.ndarray, *others: np.ndarray) -> np.ndarray:
+    """Return ``vector`` less its part along ``others``: the nearest vector at right angles to all.
+
+    Raises:
+        ValueError: if the vectors differ in length, or nothing is left.
+    """
+    vector = np.asarray(vector, np.float64)
+    if any(np.shape(other) != vector.shape for other in others) or vector.ndim != 1:
+        raise ValueError("The vectors differ in length; expected all of shape (latents,).")
+    if not others:
+        return vector.copy()
+    along = np.stack(others, axis=1)
+    left = vector - along @ np.linalg.lstsq(along, vector, rcond=None)[0]
+    if np.linalg.norm(left) <= 1e-9 * np.linalg.norm(vector):
+        raise ValueError("The vector lies within the span of the others: nothing is left of it.")
+    return left
+
+
+# ── What a logit is made of ───────────────────────────────────────────────────────────────────
+
+
+def integrated_gradients(
+    function: Function, windows: np.ndarray, baseline: np.ndarray, *, steps: int = 64
+) -> np.ndarray:
+    """Return each number's share in f(x) − f(x'), float64, of the windows' shape.
+
+    The share of entry i is (x_i − x'_i) · ∫₀¹ ∂f/∂x_i (x' + α(x − x')) dα. Along the straight line
+    the shares add up to f(x) − f(x') (*completeness*); for a linear f they are w_i (x_i − x'_i).
+    The integral is a midpoint sum of ``steps`` terms, exact where f is linear or quadratic.
+
+    Args:
+        function: any number of windows ``(rows, …)`` → ``(rows,)`` or ``(rows, 1)``, each row on
+            its own.
+        windows: x, ``(batch, …)``.
+        baseline: x', of one window's shape, or of the windows'.
+        steps: terms of the sum, at least 1.
+
+    Raises:
+        ValueError: for shapes that do not fit, or a function that does not depend on its input.
+
+    Source: Sundararajan, Taly, Yan, Axiomatic attribution for deep networks, ICML 2017,
+    arXiv 1703.01365.
+    """
+    windows, baseline = _windows_and_baseline(windows, baseline)
+    if steps < 1:
+        raise ValueError(f"The number of steps is {steps}; expected at least 1.")
+    way = windows - baseline
+    alphas = (np.arange(steps) + 0.5) / steps
+    total = np.zeros_like(windows)
+    for some in _in_chunks(alphas, len(windows)):
+        points = baseline + some.reshape(-1, *[1] * windows.ndim) * way
+        rows = tf.constant(points.reshape(-1, *windows.shape[1:]), tf.float32)
+        with tf.GradientTape() as tape:
+            tape.watch(rows)
+            value = tf.reduce_sum(_per_window(function(rows), len(rows)))
+        gradient = tape.gradient(value, rows)
+        if gradient is None:
+            raise ValueError("The function's values do not depend on the windows.")
+        total += gradient.numpy().reshape(points.shape).sum(axis=0, dtype=np.float64)
+    return way * total / steps
+
+
+def occlusion(
+    function: Function, windows: np.ndarray, replacement: np.ndarray, *, width: int = 1
+) -> np.ndarray:
+    """Return what each time step is worth: f(x) − f(x with that step replaced), (batch, time).
+
+    Args:
+        function: any number of windows ``(rows, time, features)`` → ``(rows,)`` or ``(rows, 1)``.
+        windows: x, ``(batch, time, features)``.
+        replacement: what is put in, one window ``(time, features)`` or one for each.
+        width: consecutive steps replaced at once, at least 1; entry t then belongs to the steps
+            t … t + width − 1, cut off at the end.
+
+    Raises:
+        ValueError: for shapes that do not fit, or a width below 1.
+
+    Source: Zeiler, Fergus, Visualizing and understanding convolutional networks, ECCV 2014,
+    arXiv 1311.2901, who cover parts of a picture.
+    """
+    windows, replacement = _windows_and_baseline(windows, replacement)
+    if windows.ndim != 3:
+        raise ValueError(f"The windows have {windows.ndim} axes; expected (batch, time, features).")
+    if width < 1:
+        raise ValueError(f"The width is {width}; expected at least 1.")
+    time = windows.shape[1]
+
+    def values(x: np.ndarray) -> np.ndarray:
+        rows = tf.constant(x.reshape(-1, *windows.shape[1:]), tf.float32)
+        found = _per_window(function(rows), len(rows)).numpy().astype(np.float64)
+        return found.reshape(-1, len(windows))
+
+    worth = []
+    for starts in _in_chunks(np.arange(time), len(windows)):
+        hidden = np.repeat(windows[np.newaxis], len(starts), axis=0)
+        for copy, t in zip(hidden, starts, strict=True):
+            copy[:, t : t + width] = replacement[:, t : t + width]
+        worth.append(values(hidden))
+    return (values(windows) - np.concatenate(worth)).T
+
+
+def _in_chunks(items: np.ndarray, rows: int, most: int = 4096) -> list[np.ndarray]:
+    """Return ``items`` in parts, so that each times ``rows`` is at most ``most``, or one item."""
+    size = max(1, most // rows)
+    return [items[start : start + size] for start in range(0, len(items), size)]
+
+
+def _windows_and_baseline(
+    windows: np.ndarray, baseline: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    windows, baseline = np.asarray(windows, np.float64), np.asarray(baseline, np.float64)
+    if windows.ndim < 2 or baseline.shape not in (windows.shape, windows.shape[1:]):
+        raise ValueError(
+            f"Windows of shape {windows.shape} and a baseline of shape {baseline.shape} do not "
+            "fit; expected (batch, …) and the shape of one window, or of all."
+        )
+    if not (np.isfinite(windows).all() and np.isfinite(baseline).all()):
+        raise ValueError("The windows or the baseline hold NaN or infinity; expected numbers.")
+    return windows, np.broadcast_to(baseline, windows.shape)
+
+
+def _per_window(values: tf.Tensor, count: int) -> tf.Tensor:
+    values = tf.convert_to_tensor(values)
+    if values.shape.as_list() not in ([count], [count, 1]):
+        raise ValueError(
+            f"The function returned the shape {values.shape}; expected ({count},) or ({count}, 1)."
+        )
+    return tf.reshape(values, (-1,))
+
+
+# ── Who was in the training data? ─────────────────────────────────────────────────────────────
+
+
+class Attack(NamedTuple):
+    """How well a score tells members of the training data from outsiders.
+
+    Attributes:
+        auc: the chance that a member scores higher than an outsider; 0.5 is guessing.
+        chance: standard deviation of ``auc`` where the scores know nothing.
+        caught: share of the members found while at most a tenth of the outsiders is accused.
+    """
+
+    auc: float
+    chance: float
+    caught: float
+
+    def __str__(self) -> str:
+        """Return AUC and its chance, as in ``0.71 (chance 0.50 ± 0.05)``."""
+        return f"{self.auc:.2f} (chance 0.50 ± {self.chance:.2f})"
+
+
+def membership_attack(members: np.ndarray, outsiders: np.ndarray) -> Attack:
+    """Return how well a score, high for suspected members, tells them from outsiders.
+
+    With m members and n outsiders whose scores are exchangeable, the AUC (the Mann–Whitney
+    statistic over m·n, ties counted half) has mean 1/2 and, without ties, variance
+    (m + n + 1) / (12 m n).
+
+    Args:
+        members: scores of records that were in the training data, ``(m,)``.
+        outsiders: scores of records that were not, ``(n,)``.
+
+    Raises:
+        ValueError: if either is empty, not one-dimensional, or holds NaN.
+
+    Source: Mann and Whitney, Annals of Mathematical Statistics 18(1), 1947; membership inference:
+    Shokri et al., IEEE S&P 2017, arXiv 1610.05820.
+    """
+    members, outsiders = np.asarray(members, np.float64), np.asarray(outsiders, np.float64)
+    for scores, name in ((members, "members"), (outsiders, "outsiders")):
+        if scores.ndim != 1 or not len(scores) or np.isnan(scores).any():
+            raise ValueError(f"The scores of the {name} are not a list of at least one number.")
+    m, n = len(members), len(outsiders)
+    ranks = rankdata(np.concatenate([members, outsiders]))[:m]
+    auc = (ranks.sum() - m * (m + 1) / 2) / (m * n)
+    # The lowest threshold that accuses at most a tenth of the outsiders: strictly above it.
+    threshold = np.sort(outsiders)[::-1][n // 10]
+    caught = float((members > threshold).mean())
+    return Attack(float(auc), math.sqrt((m + n + 1) / (12 * m * n)), caught)
+
+
+# ── The Gaussian mechanism ────────────────────────────────────────────────────────────────────
+
+
+def gaussian_mu(sensitivity: float, noise: float, releases: int = 1) -> float:
+    """Return μ: how far apart, in standard deviations, one record can move what is released.
+
+    Each of ``releases`` numbers or vectors changes by at most ``sensitivity`` in length when one
+    record is changed, and gets normal noise of standard deviation ``noise`` in every entry. Even
+    if each may depend on those before, they tell no more together than one with
+    μ = √releases · sensitivity / noise.
+
+    Raises:
+        ValueError: for a sensitivity below 0, a noise that is not above 0, or fewer than 1 release.
+
+    Source: Dong, Roth, Su, Gaussian differential privacy, JRSS B 84(1), 2022, arXiv 1905.02383,
+    theorem 2.7 and corollary 3.3.
+    """
+    if not (sensitivity >= 0 and noise > 0 and releases >= 1):
+        raise ValueError(
+            f"Sensitivity {sensitivity}, noise {noise} and {releases} releases are given; expected "
+            "at least 0, above 0, and at least 1."
+        )
+    return math.sqrt(releases) * sensitivity / noise
+
+
+def gaussian_delta(mu: float, epsilon: float) -> float:
+    """Return the smallest δ for which the Gaussian mechanism is (ε, δ)-differentially private.
+
+        δ(ε) = Φ(μ/2 − ε/μ) − e^ε Φ(−μ/2 − ε/μ)
+
+    Args:
+        mu: from ``gaussian_mu``.
+        epsilon: ε, at least 0.
+
+    Raises:
+        ValueError: for a negative μ or ε.
+
+    Source: Balle and Wang, Improving the Gaussian mechanism for differential privacy, ICML 2018,
+    theorem 8, arXiv 1805.06530; the definition: Dwork and Roth 2014, definition 2.4.
+    """
+    if not (mu >= 0 and epsilon >= 0):
+        raise ValueError(f"μ is {mu} and ε is {epsilon}; expected both at least 0.")
+    if mu == 0:
+        return 0.0
+    # e^ε overflows where Φ underflows; their product does neither.
+    lost = math.exp(min(epsilon + float(log_ndtr(-mu / 2 - epsilon / mu)), 0.0))
+    return max(float(ndtr(mu / 2 - epsilon / mu)) - lost, 0.0)
+
+
+def gaussian_epsilon(mu: float, delta: float) -> float:
+    """Return the smallest ε for which the Gaussian mechanism is (ε, δ)-differentially private.
+
+    Raises:
+        ValueError: for a negative μ, or a δ that is not between 0 and 1.
+    """
+    if not 0 < delta < 1:
+        raise ValueError(f"δ is {delta}; expected a number between 0 and 1.")
+    if gaussian_delta(mu, 0.0) <= delta:
+        return 0.0
+    low, high = 0.0, 1.0
+    while gaussian_delta(mu, high) > delta:
+        low, high = high, 2 * high
+    for _ in range(100):
+        middle = (low + high) / 2
+        low, high = (middle, high) if gaussian_delta(mu, middle) > delta else (low, middle)
+    return high
+
+
+def attack_bound(mu: float) -> float:
+    """Return the largest AUC that any attack can have on what a mechanism with this μ releases.
+
+    To tell N(0, 1) from N(μ, 1) is the hardest case: a draw of the second exceeds one of the
+    first with the probability Φ(μ/√2).
+
+    Raises:
+        ValueError: for a negative μ.
+    """
+    if not mu >= 0:
+        raise ValueError(f"μ is {mu}; expected at least 0.")
+    return float(ndtr(mu / math.sqrt(2)))
+
+
+def clipped_noisy_sum(
+    gradients: Sequence[tf.Tensor],
+    clip: float | tf.Tensor,
+    noise: float | tf.Tensor,
+    seed: tf.Tensor,
+) -> list[tf.Tensor]:
+    """Return the sum over records of clipped gradients, plus normal noise.
+
+    Each record's gradient, all weights together, is shortened to a length of at most ``clip``;
+    the noise in every entry of the sum has the standard deviation ``noise · clip``. One record
+    replaced by another moves the sum by at most 2·clip, one added or left out by clip.
+
+    Args:
+        gradients: one tensor for each weight, ``(records, …)``.
+        clip: C, above 0; where it is a tensor, that is not checked.
+        noise: σ in units of C, at least 0; likewise.
+        seed: two integers, as TensorFlow's stateless random functions take them.
+
+    Raises:
+        ValueError: for a clip or a noise that is not allowed, or no gradients.
+
+    Source: Abadi et al., Deep learning with differential privacy, CCS 2016, algorithm 1,
+    arXiv 1607.00133.
+    """
+    known = not (tf.is_tensor(clip) or tf.is_tensor(noise))
+    if not gradients or (known and not (clip > 0 and noise >= 0)):
+        raise ValueError(
+            f"Clip {clip}, noise {noise} and {len(gradients)} gradients are given; expected above "
+            "0, at least 0, and at least one."
+        )
+    flat = [tf.reshape(g, (tf.shape(g)[0], -1)) for g in gradients]
+    squares = tf.add_n([tf.reduce_sum(g**2, axis=1) for g in flat])
+    share = clip / tf.maximum(tf.sqrt(squares), clip)  # 1 where it is short enough
+    seeds = tf.unstack(tf.random.split(seed, len(gradients)))
+    sums = []
+    for g, one, own in zip(gradients, flat, seeds, strict=True):
+        total = tf.linalg.matvec(one, share, transpose_a=True)
+        total += noise * clip * tf.random.stateless_normal(tf.shape(total), own)
+        sums.append(tf.reshape(total, g.shape[1:]))
+    return sums
+
+
+def per_record_gradients(
+    model: keras.Model, loss: Callable[[tf.Tensor], tf.Tensor], records: tf.Tensor
+) -> list[tf.Tensor]:
+    """Return ∇ loss(model(record)) for every record, one tensor ``(records, …)`` a weight.
+
+    Args:
+        model: reads ``(batch, …)``, each row on its own; an LSTM in it must be unrolled.
+        loss: the model's output for one record, a batch of 1 or more rows → a number.
+        records: ``(records, …)`` or, where a record has several rows, ``(records, rows, …)``.
+
+    Raises:
+        ValueError: if the records have neither of these shapes.
+    """
+    rank = len(model.input_shape)
+    if records.shape.rank not in (rank, rank + 1):
+        raise ValueError(
+            f"The records have the shape {records.shape}; expected (records, …) as the model "
+            f"reads them, {model.input_shape}, or (records, rows, …)."
+        )
+    if records.shape.rank == rank:
+        records = records[:, tf.newaxis]
+    weights = model.trainable_variables
+
+    def of_one(rows: tf.Tensor) -> list[tf.Tensor]:
+        with tf.GradientTape() as tape:
+            value = tf.reshape(loss(model(rows)), ())
+        return tape.gradient(value, weights)
+
+    return tf.vectorized_map(of_one, records)
