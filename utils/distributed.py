@@ -1,7 +1,7 @@
 """More than one device: strategies by name, what TF_CONFIG says, and workers on this machine.
 
-``python -m utils.distributed FOLDER`` is one worker of a small LSTM-GAN on sines. Notebook 18 and
-the tests start two of them with ``launch``, which gives each its TF_CONFIG.
+``python -m utils.distributed FOLDER`` trains a small LSTM-GAN on sines, as one worker of several.
+Notebook 18 and the tests start two of them with ``launch``, which gives each its TF_CONFIG.
 """
 
 from __future__ import annotations
@@ -180,7 +180,7 @@ def free_addresses(count: int) -> list[str]:
 
 
 def launch(
-    arguments: Sequence[str], workers: int = 2, *, timeout: float = 120, grace: float = 3
+    arguments: Sequence[str], workers: int = 2, *, timeout: float = 600, grace: float = 15
 ) -> list[Finished]:
     """Run ``python ARGUMENTS`` as so many workers on this machine, and wait for all of them.
 
@@ -211,10 +211,10 @@ def launch(
                         stderr=subprocess.STDOUT,
                     )
                 )
-            while any(process.poll() is None for process in running):
-                if any(process.returncode for process in running):
-                    deadline = min(deadline, time.monotonic() + grace)
-                    grace = timeout  # counted from the first failure only
+            failed = False
+            while None in (states := [process.poll() for process in running]):
+                if any(states) and not failed:
+                    failed, deadline = True, min(deadline, time.monotonic() + grace)
                 if time.monotonic() > deadline:
                     break
                 time.sleep(0.05)
@@ -287,13 +287,18 @@ def seconds_to_reduce(trainer: GanTrainer, repeats: int) -> list[float]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Be one worker; return the exit status: 0, 2 for bad input, 3 if another worker was lost."""
+    """Be one worker; return the exit status: 0, 2 for bad input, 3 if another worker was lost.
+
+    Writes checkpoints to the folder, and ``worker-0.json`` with the seconds that each step took,
+    and each of 20 all-reduces of as many numbers as a step's gradients.
+    """
     parser = argparse.ArgumentParser(
         prog="python -m utils.distributed",
-        description=f"One worker of a small LSTM-GAN on sines; {VARIABLE} says which.",
+        description=f"Train a small LSTM-GAN on sines; {VARIABLE} says as which worker.",
         allow_abbrev=False,
     )
     parser.add_argument("folder", type=Path, help="for the checkpoints and the times")
+    parser.add_argument("--strategy", choices=STRATEGIES, default="multiworker")
     parser.add_argument("--steps", type=int, default=20, metavar="N", help="training steps")
     parser.add_argument("--batch", type=int, default=32, metavar="ROWS", help="of all workers")
     parser.add_argument("--units", type=int, default=16, metavar="N", help="of each LSTM")
@@ -301,12 +306,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--every", type=int, default=5, metavar="N", help="steps a checkpoint")
     parser.add_argument("--resume", action="store_true", help="from the last checkpoint")
     parser.add_argument("--kill", type=int, metavar="STEP", help="worker 1 dies after this step")
-    parser.add_argument("--seconds", type=int, default=120, help="then it ends by itself")
+    parser.add_argument("--seconds", type=int, default=600, help="then it ends by itself")
     options = parser.parse_args(arguments)
     if hasattr(signal, "alarm"):  # not on Windows: there `launch` alone keeps the time
         signal.alarm(options.seconds)
-    for threads in ("intra", "inter"):  # one core a worker
-        getattr(tf.config.threading, f"set_{threads}_op_parallelism_threads")(1)
     runtime.reproducible(1)
     try:
         _train(options)
@@ -320,8 +323,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _train(options: argparse.Namespace) -> None:
-    parallel = strategy("multiworker")
-    index = parallel.cluster_resolver.task_id
+    parallel = strategy(options.strategy)
+    resolver = None if parallel is None else parallel.cluster_resolver
+    index = 0 if resolver is None else resolver.task_id
     trainer = sines_trainer(
         parallel,
         steps=options.steps,
@@ -345,11 +349,13 @@ def _train(options: argparse.Namespace) -> None:
         )
     times = {
         "step": [after - before for before, after in itertools.pairwise(seconds)],
-        "reduce": seconds_to_reduce(trainer, 20),
+        "reduce": [] if parallel is None else seconds_to_reduce(trainer, 20),
     }
     (options.folder / f"worker-{index}.json").write_text(json.dumps(times), encoding="utf-8")
     print(f"worker {index}: {trainer.replicas} replicas, step {trainer.step}")
 
 
 if __name__ == "__main__":
+    tf.config.threading.set_intra_op_parallelism_threads(1)  # one core a worker
+    tf.config.threading.set_inter_op_parallelism_threads(1)
     sys.exit(main())

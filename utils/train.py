@@ -83,6 +83,7 @@ def run(options: argparse.Namespace) -> Path:
     series = _load(options)
     config = training.TrainingConfig(
         steps=options.steps if options.steps is not None else runtime.budget(full=2500, quick=20),
+        batch=options.batch,
         seed=options.seed,
     )
     runtime.reproducible(config.seed)
@@ -311,6 +312,13 @@ def _parser() -> argparse.ArgumentParser:
         "--window", type=int, default=24, metavar="ROWS", help="rows in a window (default: 24)"
     )
     parser.add_argument("--steps", type=int, metavar="N", help="training steps (default: 2500)")
+    parser.add_argument(
+        "--batch",
+        type=int,
+        default=training.TrainingConfig.batch,
+        metavar="WINDOWS",
+        help="windows in a training step, of all replicas together (default: %(default)s)",
+    )
     parser.add_argument("--seed", type=int, default=1, help="of everything random (default: 1)")
     parser.add_argument("--out", metavar="DIR", help="the run folder (default: runs/NAME)")
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
