@@ -182,7 +182,7 @@ def free_addresses(count: int) -> list[str]:
 def launch(
     arguments: Sequence[str], workers: int = 2, *, timeout: float = 600, grace: float = 15
 ) -> list[Finished]:
-    """Run ``python ARGUMENTS`` as so many workers on this machine, and wait for all of them.
+    """Run ``python ARGUMENTS`` as so many workers on this machine's CPU, and wait for all of them.
 
     If one fails, the others get ``grace`` seconds to notice; then, and after ``timeout`` seconds
     in all, those that still run are killed. None is left behind, whatever happens.
@@ -308,8 +308,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--kill", type=int, metavar="STEP", help="worker 1 dies after this step")
     parser.add_argument("--seconds", type=int, default=600, help="then it ends by itself")
     options = parser.parse_args(arguments)
-    if hasattr(signal, "alarm"):  # not on Windows: there `launch` alone keeps the time
-        signal.alarm(options.seconds)
+    alarm = getattr(signal, "alarm", lambda seconds: None)  # Windows: `launch` alone keeps time
+    alarm(options.seconds)
     runtime.reproducible(1)
     try:
         _train(options)
@@ -319,6 +319,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except LostWorkerError as error:
         print(f"error: {error}", file=sys.stderr)
         return LOST
+    finally:
+        alarm(0)
     return 0
 
 

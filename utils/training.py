@@ -151,7 +151,7 @@ class GanTrainer:
         if not np.isfinite(windows).all():
             raise ValueError("The windows hold NaN or infinity; expected finite values.")
         self.replicas = 1 if strategy is None else strategy.num_replicas_in_sync
-        for rows in (config.batch, config.penalised_rows):
+        for rows in (config.batch, config.penalised_rows if config.penalty else 0):
             if rows % self.replicas:
                 raise ValueError(
                     f"{rows} rows of a batch cannot be shared out evenly among {self.replicas} "
