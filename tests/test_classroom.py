@@ -17,6 +17,7 @@ import nbformat
 import pytest
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
+from nbgrader.api import Gradebook
 
 from tests.assignment_runner import edited, marks
 from tools import classroom, sandbox
@@ -116,7 +117,7 @@ def graded(tmp_path_factory: pytest.TempPathFactory) -> Any:
         nbformat.write(copy.deepcopy(make()), folder / student / f"{FIRST}.ipynb")
     (folder / f"flat_{FIRST}.ipynb").write_text("{ no notebook", encoding="utf-8")
     (folder / "notes.ipynb").write_text("{}", encoding="utf-8")
-    limits = ["--seconds", "5", "--total", "60", "--memory", "2"]
+    limits = ["--seconds", "15", "--total", "150", "--memory", "2"]
     assert classroom.main(["grade", str(folder), "--out", str(out), *limits]) == 0
     with (out / "grades.csv").open(encoding="utf-8") as file:
         rows = {row["student"]: row for row in csv.DictReader(file)}
@@ -200,6 +201,22 @@ def test_feedback_does_not_show_hidden_tests(graded: Any) -> None:
     source = (classroom.SOURCE / FIRST / f"{FIRST}.ipynb").read_text(encoding="utf-8")
     assert "HIDDEN TESTS" in source
     assert "HIDDEN TESTS" not in page
+
+
+def test_a_mark_by_hand_is_kept_when_graded_again(tmp_path: Path) -> None:
+    folder, out = tmp_path / "in" / "ada", tmp_path / "out"
+    folder.mkdir(parents=True)
+    nbformat.write(solved(FIRST), folder / f"{FIRST}.ipynb")
+    scores = []
+    for _ in range(2):
+        assert classroom.main(["grade", str(folder.parent), "--out", str(out)]) == 0
+        with (out / "grades.csv").open(encoding="utf-8") as file:
+            scores.append(float(next(csv.DictReader(file))["score"]))
+        with Gradebook(f"sqlite:///{out / 'gradebook.db'}", "lstm-gan") as book:
+            marked = book.find_submission_notebook(FIRST, FIRST, "ada").grades
+            next(mark for mark in marked if mark.needs_manual_grade).manual_score = 5
+            book.db.commit()
+    assert scores == [by_machine(), by_machine() + 5]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -125,6 +125,7 @@ CELLS = (
     "import matplotlib.pyplot as plt\n_ = plt.plot([0, 1])",
     "import ipywidgets\nipywidgets.IntSlider()",
     "print(os.path.basename(os.getcwd()), os.environ.get('COURSE_PROGRESS'))\n6 * 7",
+    "_ = ipywidgets.interact(lambda x: print(x), x=ipywidgets.IntSlider(7))",
 )
 
 
@@ -138,8 +139,8 @@ def test_run_stores_outputs_without_traces(tmp_path: Path) -> None:
     assert tool.run(path, timeout=60) > 0
 
     stored = tool.read(path)
-    first, picture, widget, last = tool.code_cells(stored)
-    assert [cell.execution_count for cell in tool.code_cells(stored)] == [1, 2, 3, 4]
+    first, picture, widget, last, interactive = tool.code_cells(stored)
+    assert [cell.execution_count for cell in tool.code_cells(stored)] == [1, 2, 3, 4, 5]
     # What a cell writes to stderr must be stored, or no test could refuse it.
     assert {output.name: output.text for output in first.outputs} == {
         "stdout": "full ran\n",
@@ -147,6 +148,7 @@ def test_run_stores_outputs_without_traces(tmp_path: Path) -> None:
     }
     assert picture.outputs[0].metadata["image/png"]["alt"] == "A line."
     assert widget.outputs[0].data == {"text/plain": tool.WIDGET_TEXT}
+    assert [output.data for output in interactive.outputs] == [{"text/plain": tool.WIDGET_TEXT}]
     assert last.outputs[0].text == f"{tmp_path.name} off\n"
     assert last.outputs[1].data == {"text/plain": "42"}
     assert "execution" not in first.metadata

@@ -60,12 +60,12 @@ def assignments() -> list[str]:
 def course(folder: Path, config: dict[str, Any] | None = None) -> Any:
     """Return nbgrader's interface to the course in ``folder``."""
     from nbgrader.apps import NbGraderAPI
-    from traitlets.config import PyFileConfigLoader
+    from traitlets.config import Config, PyFileConfigLoader
 
     # nbgrader calls alembic by name, also where .venv is not activated.
     os.environ["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
     settings = PyFileConfigLoader(SETTINGS.name, str(SETTINGS.parent)).load_config()
-    settings.merge(config or {})
+    settings.merge(Config(config or {}))
     settings.CourseDirectory.root = str(folder)
     return NbGraderAPI(config=settings)
 
@@ -83,6 +83,7 @@ def done(result: dict[str, Any], what: str) -> None:
 def release(folder: Path, names: Sequence[str]) -> None:
     """Put the students' versions into ``folder/release``, their points into its gradebook."""
     folder.mkdir(parents=True, exist_ok=True)
+    shutil.copy(SETTINGS, folder)  # so that nbgrader's own tools, started there, know the course
     for name in names:
         shutil.copytree(SOURCE / name, folder / "source" / name, dirs_exist_ok=True)
         done(course(folder).generate_assignment(name, force=True), f"release {name}")

@@ -271,7 +271,8 @@ def execute(notebook: NotebookNode, folder: Path, timeout: int | None = None) ->
         km=AsyncKernelManager(kernel_name="python3", kernel_spec_manager=CurrentPython()),
         resources={"metadata": {"path": str(folder)}},
         record_timing=False,
-        store_widget_state=False,
+        # Without it nbclient fails where a widget holds output; `tidy` leaves it out of the file.
+        store_widget_state=True,
         coalesce_streams=True,
     )
     # The hashes are of the code that is about to run: a file saved meanwhile counts as newer.
