@@ -2,6 +2,9 @@
 
 ``python -m utils.distributed FOLDER`` trains a small LSTM-GAN on sines, as one worker of several.
 Notebook 18 and the tests start two of them with ``launch``, which gives each its TF_CONFIG.
+
+TensorFlow's workers speak without password or encryption, and listen on every network interface,
+also where they are told to meet at 127.0.0.1: run them only in a network that you trust.
 """
 
 from __future__ import annotations
@@ -286,11 +289,19 @@ def seconds_to_reduce(trainer: GanTrainer, repeats: int) -> list[float]:
     return took[1:]  # the first one traced the graph
 
 
+def reduces_in_a_step(trainer: GanTrainer) -> int:
+    """Return how many all-reduces the graph of one of this worker's steps holds."""
+    step = tf.function(trainer.train_step).get_concrete_function(tf.TensorSpec((), tf.int64))
+    operations = step.graph.get_operations()
+    return sum(operation.type.startswith("CollectiveReduce") for operation in operations)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Be one worker; return the exit status: 0, 2 for bad input, 3 if another worker was lost.
 
-    Writes checkpoints to the folder, and ``worker-0.json`` with the seconds that each step took,
-    and each of 20 all-reduces of as many numbers as a step's gradients.
+    Writes checkpoints to the folder, and for each worker a ``worker-0.json`` with the seconds that
+    each step took ("step") and each of 20 sums of as many numbers as a step's gradients, in two
+    all-reduces ("reduce"); with ``--count`` also the all-reduces in a step ("reduces").
     """
     parser = argparse.ArgumentParser(
         prog="python -m utils.distributed",
@@ -306,6 +317,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--every", type=int, default=5, metavar="N", help="steps a checkpoint")
     parser.add_argument("--resume", action="store_true", help="from the last checkpoint")
     parser.add_argument("--kill", type=int, metavar="STEP", help="worker 1 dies after this step")
+    parser.add_argument("--count", action="store_true", help="count a step's all-reduces")
     parser.add_argument("--seconds", type=int, default=600, help="then it ends by itself")
     options = parser.parse_args(arguments)
     alarm = getattr(signal, "alarm", lambda seconds: None)  # Windows: `launch` alone keeps time
@@ -353,6 +365,8 @@ def _train(options: argparse.Namespace) -> None:
         "step": [after - before for before, after in itertools.pairwise(seconds)],
         "reduce": [] if parallel is None else seconds_to_reduce(trainer, 20),
     }
+    if options.count:
+        times["reduces"] = reduces_in_a_step(trainer)
     (options.folder / f"worker-{index}.json").write_text(json.dumps(times), encoding="utf-8")
     print(f"worker {index}: {trainer.replicas} replicas, step {trainer.step}")
 
