@@ -67,7 +67,7 @@ def alone():
 def together(tmp_path_factory):
     """The folder of two workers who trained to the end."""
     folder = tmp_path_factory.mktemp("together")
-    ended = launch([*WORKER, str(folder)])
+    ended = launch([*WORKER, "--count", str(folder)])
     assert [worker.status for worker in ended] == [0, 0], ended
     assert "worker 1: 2 replicas, step 8" in ended[1].output
     return folder
@@ -99,6 +99,8 @@ def test_two_workers_give_the_weights_of_one(alone, together):
         times = json.loads((together / f"worker-{index}.json").read_text())
         assert len(times["step"]) == 8
         assert min(times["reduce"]) > 0
+        # Two of gradients, one of losses, seven for each of the two layers that standardise.
+        assert times["reduces"] == 17
 
 
 def test_a_killed_worker_and_a_resumed_run_end_at_the_same_bits(together, tmp_path):
