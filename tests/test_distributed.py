@@ -243,6 +243,18 @@ def test_a_batch_that_cannot_be_shared_out_evenly_is_refused():
             GanTrainer(*models, SimpleNamespace(num_replicas_in_sync=replicas))
 
 
+def test_a_worker_at_another_step_is_refused():
+    trainer = sines_trainer(**SIZE)
+    steps = (0.0, 4.0)  # worker 1 found a checkpoint, this one none
+    trainer.strategy = SimpleNamespace(
+        run=lambda function: function(),
+        reduce=lambda operation, value, axis: tf.fill([1], sum(steps) / 2),
+    )
+    with pytest.raises(ValueError, match="at step 0, the mean of all is 2; expected a folder"):
+        trainer.train()
+    assert trainer.step == 0
+
+
 def test_an_unknown_strategy_and_a_late_one_are_refused():
     with pytest.raises(ValueError, match="no strategy 'parameter'; expected one of default"):
         distributed.strategy("parameter")

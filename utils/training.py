@@ -256,6 +256,7 @@ class GanTrainer:
 
         Raises:
             NonFiniteLossError: as soon as a loss or a weight is NaN or infinite.
+            ValueError: for an interval below 1, or if another worker is at another step.
         """
         until = self.config.steps if until is None else until
         manager = None if folder is None else self._manager(folder)
@@ -264,6 +265,8 @@ class GanTrainer:
             intervals.append(checkpoint_every)
         if min([steps_per_call, *intervals]) < 1:
             raise ValueError("Steps per call and every interval must be at least 1.")
+        if self.strategy is not None:
+            self._check_in_step(self.strategy)
         with runtime.progress(
             total=until, initial=self.step, unit="step", desc="training", mininterval=1
         ) as bar:
@@ -329,6 +332,16 @@ class GanTrainer:
         # The losses are written before the checkpoint, so they may be ahead of it.
         self.history = log[log["step"] <= self.step].to_dict("list")
         return self.step
+
+    def _check_in_step(self, strategy: tf.distribute.Strategy) -> None:
+        """Refuse to train beside workers that took up another checkpoint, or none."""
+        steps = strategy.run(lambda: tf.fill([1], float(self.step)))
+        mean = strategy.reduce("mean", steps, axis=None).numpy()[0]
+        if mean != self.step:
+            raise ValueError(
+                f"This worker is at step {self.step}, the mean of all is {mean:g}; expected a "
+                "folder of checkpoints that all workers share."
+            )
 
     def _optimizer(self, model: keras.Model) -> keras.optimizers.Optimizer:
         config = self.config
