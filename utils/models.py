@@ -53,6 +53,7 @@ def lstm_generator(
     skip: bool = True,
     scaled_noise: int = 0,
     standardised: bool = False,
+    synchronised: bool = False,
     activation: str | None = None,
     fused: bool | None = None,
     seed: int = 0,
@@ -75,6 +76,8 @@ def lstm_generator(
             makes a wild day, as in a stochastic volatility model (Taylor 1986).
         standardised: whether the output is batch-normalised, the first time step apart from the
             later ones: mean 0 and variance 1 in every component, by construction.
+        synchronised: whether the mean and the variance are those of all replicas' batches together
+            where a ``tf.distribute`` strategy shares a batch out.
         activation: of the output layer.
         fused: as ``lstm`` takes it.
         seed: of the initial weights.
@@ -110,8 +113,8 @@ def lstm_generator(
         )(latents[:, :, latent - scaled_noise :])
         output = output + ops.exp(log_scale) * noise
     if standardised:
-        first = _standardise("first_step")(output[:, :1])
-        later = _standardise("later_steps")(output[:, 1:])
+        first = _standardise("first_step", synchronised)(output[:, :1])
+        later = _standardise("later_steps", synchronised)(output[:, 1:])
         output = keras.layers.Concatenate(axis=1, name="standardised")([first, later])
     return keras.Model(latents, output, name="generator")
 
@@ -167,10 +170,15 @@ def lstm_discriminator(
     return keras.Model(windows, logits, name="discriminator")
 
 
-def _standardise(name: str) -> keras.layers.Layer:
+def _standardise(name: str, synchronised: bool) -> keras.layers.Layer:
     """Return batch normalisation of each component over windows and time, nothing learned."""
     return keras.layers.BatchNormalization(
-        center=False, scale=False, epsilon=1e-5, momentum=0.98, name=name
+        center=False,
+        scale=False,
+        epsilon=1e-5,
+        momentum=0.98,
+        synchronized=synchronised,
+        name=name,
     )
 
 

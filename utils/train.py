@@ -26,7 +26,7 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from utils import data, metrics, models, plots, runtime, training
+from utils import data, distributed, metrics, models, plots, runtime, training
 from utils.preprocessing import NormalScores, Preconditioner, sliding_windows, tail_ratio
 
 CONFIG, CHECKPOINT = "config.json", "checkpoint"
@@ -47,7 +47,10 @@ the weights and the checkpoint."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; return its exit status: 0, 2 for bad input, 1 if training failed."""
+    """Run the command line; return its exit status: 0, 2 for bad input, 1 if training failed.
+
+    It is 3 if another worker was lost.
+    """
     options = _parser().parse_args(arguments)
     try:
         os.environ[runtime.PROFILE_VARIABLE] = options.profile or runtime.profile()
@@ -58,6 +61,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except training.NonFiniteLossError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except distributed.LostWorkerError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return distributed.LOST
     except KeyboardInterrupt:
         print("\nStopped. The same command with --resume goes on from the last checkpoint.")
         return 130
@@ -77,6 +83,7 @@ def run(options: argparse.Namespace) -> Path:
     series = _load(options)
     config = training.TrainingConfig(
         steps=options.steps if options.steps is not None else runtime.budget(full=2500, quick=20),
+        batch=options.batch,
         seed=options.seed,
     )
     runtime.reproducible(config.seed)
@@ -85,6 +92,8 @@ def run(options: argparse.Namespace) -> Path:
     folder = Path(options.out or Path("runs") / name)
     identity = _identity(series, options.window, config)
     _check_folder(folder, identity, options.resume)
+    strategy = distributed.strategy(options.strategy)  # all workers have started after this
+    chief = training.chief(strategy)
 
     print(runtime.report())
     real = sliding_windows(series.values, options.window)
@@ -94,7 +103,9 @@ def run(options: argparse.Namespace) -> Path:
     if stride > 1:
         seen.append(f"Much data: windows start {stride} rows apart, so that memory suffices.")
     print(*seen, sep="\n")
-    trainer = build(preconditioner, preconditioner.transform(real[::stride]), config)
+    trainer = build(preconditioner, preconditioner.transform(real[::stride]), config, strategy)
+    if strategy is not None:
+        print(f"Strategy {options.strategy}: {trainer.replicas} replicas.")
     checkpoint = folder / CHECKPOINT
     if options.resume:
         step = trainer.resume(checkpoint)
@@ -103,14 +114,19 @@ def run(options: argparse.Namespace) -> Path:
                 f"The checkpoint in {checkpoint} is at step {step}, beyond --steps {config.steps}."
             )
         print(f"Resuming at step {step}." if step else "No checkpoint yet: starting at step 0.")
-    elif checkpoint.exists():
+    elif chief and checkpoint.exists():
         shutil.rmtree(checkpoint)
         print("The same run was here before: starting over (--resume would go on).")
-    folder.mkdir(parents=True, exist_ok=True)
-    write_text(folder / CONFIG, json.dumps(identity, indent=2) + "\n")
+    if chief:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_text(folder / CONFIG, json.dumps(identity, indent=2) + "\n")
 
     start = time.perf_counter()
-    trainer.train(folder=checkpoint)
+    with distributed.noticing_lost_workers():
+        trainer.train(folder=checkpoint)
+    if not chief:
+        print(f"Trained. Worker 0 scores, and writes to {folder}.")
+        return folder
     calibration, samples = generate(trainer, preconditioner, min(len(real), MOST_WINDOWS))
     seconds = time.perf_counter() - start
     real = real[np.linspace(0, len(real) - 1, len(samples)).round().astype(int)]
@@ -128,25 +144,31 @@ def training_stride(windows: int, window: int, components: int) -> int:
 
 
 def build(
-    preconditioner: Preconditioner, scores: np.ndarray, config: training.TrainingConfig
+    preconditioner: Preconditioner,
+    scores: np.ndarray,
+    config: training.TrainingConfig,
+    strategy: tf.distribute.Strategy | None = None,
 ) -> training.GanTrainer:
     """Return a trainer of an LSTM generator and discriminator on ``scores``.
 
     ``scores`` are the preconditioned windows, (windows, time, components).
     """
     window, components = scores.shape[1], preconditioner.components
-    discriminator = models.lstm_discriminator(
-        window,
-        components,
-        sizes=True,
-        level=preconditioner.level_map(window),
-        seed=config.seed + 5000,
-    )
-    generator = build_generator(window, components, config)
-    return training.GanTrainer(generator, discriminator, scores, config)
+    with contextlib.nullcontext() if strategy is None else strategy.scope():
+        discriminator = models.lstm_discriminator(
+            window,
+            components,
+            sizes=True,
+            level=preconditioner.level_map(window),
+            seed=config.seed + 5000,
+        )
+        generator = build_generator(window, components, config, strategy is not None)
+    return training.GanTrainer(generator, discriminator, scores, config, strategy)
 
 
-def build_generator(window: int, components: int, config: training.TrainingConfig) -> keras.Model:
+def build_generator(
+    window: int, components: int, config: training.TrainingConfig, synchronised: bool = False
+) -> keras.Model:
     """Return the generator of ``build``, untrained."""
     return models.lstm_generator(
         window,
@@ -154,6 +176,7 @@ def build_generator(window: int, components: int, config: training.TrainingConfi
         components,
         scaled_noise=config.dynamic,
         standardised=True,
+        synchronised=synchronised,
         seed=config.seed,
     )
 
@@ -289,9 +312,24 @@ def _parser() -> argparse.ArgumentParser:
         "--window", type=int, default=24, metavar="ROWS", help="rows in a window (default: 24)"
     )
     parser.add_argument("--steps", type=int, metavar="N", help="training steps (default: 2500)")
+    parser.add_argument(
+        "--batch",
+        type=int,
+        default=training.TrainingConfig.batch,
+        metavar="WINDOWS",
+        help="windows in a training step, of all replicas together (default: %(default)s)",
+    )
     parser.add_argument("--seed", type=int, default=1, help="of everything random (default: 1)")
     parser.add_argument("--out", metavar="DIR", help="the run folder (default: runs/NAME)")
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
+    parser.add_argument(
+        "--strategy",
+        choices=distributed.STRATEGIES,
+        default="default",
+        help="mirrored: share each batch among all GPUs of this machine (without one: two halves "
+        "of the CPU, to try it); multiworker: among the machines that TF_CONFIG names, started "
+        "with this same command (default: one device)",
+    )
     parser.add_argument(
         "--profile",
         choices=runtime.PROFILES,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -85,6 +86,17 @@ class TrainingConfig:
         """Latents at each time step."""
         return self.static + self.dynamic
 
+    @property
+    def penalised_rows(self) -> int:
+        """Rows of a batch, the first ones, on which the penalty is measured."""
+        return max(1, round(self.penalised * self.batch))
+
+
+def chief(strategy: tf.distribute.Strategy | None) -> bool:
+    """Return whether this process writes files: the only one, or worker 0 of several."""
+    resolver = None if strategy is None else strategy.cluster_resolver
+    return resolver is None or not resolver.task_id
+
 
 class NonFiniteLossError(FloatingPointError):
     """A loss, or a weight about to be stored, is NaN or infinite."""
@@ -105,11 +117,20 @@ class GanTrainer:
         discriminator: keras.Model,
         windows: np.ndarray,
         config: TrainingConfig,
+        strategy: tf.distribute.Strategy | None = None,
     ) -> None:
         """Prepare a run on ``windows``, (windows, time, features), as the discriminator reads them.
 
+        With a ``strategy`` every step is shared out among its replicas: each takes its part of the
+        batch, and their gradients are summed. The models must have been built within
+        ``strategy.scope()``, and batch normalisation in them must be synchronised
+        (``models.lstm_generator(synchronised=True)``). The weights are then those of one device,
+        up to rounding. Every replica draws the whole batch's random numbers, which is cheap, and
+        keeps every n-th row: so the rows are the same however many replicas there are.
+
         Raises:
-            ValueError: if the windows are not finite or do not have the models' shapes.
+            ValueError: if the windows are not finite or do not have the models' shapes, or the
+                batch cannot be shared out evenly.
         """
         windows = np.asarray(windows, np.float32)
         if windows.ndim != 3 or windows.shape[1:] != generator.output_shape[1:]:
@@ -129,13 +150,22 @@ class GanTrainer:
             )
         if not np.isfinite(windows).all():
             raise ValueError("The windows hold NaN or infinity; expected finite values.")
+        self.replicas = 1 if strategy is None else strategy.num_replicas_in_sync
+        for rows in (config.batch, config.penalised_rows if config.penalty else 0):
+            if rows % self.replicas:
+                raise ValueError(
+                    f"{rows} rows of a batch cannot be shared out evenly among {self.replicas} "
+                    "replicas; expected a batch, and a penalised part of it, that they divide."
+                )
+        self.strategy = strategy
         self.generator, self.discriminator, self.config = generator, discriminator, config
-        self.averaged = keras.models.clone_model(generator)
-        self.averaged.set_weights(generator.get_weights())
         self.windows = tf.constant(windows)
         self.loss = get_loss(config.loss)
-        self.generator_optimizer = self._optimizer(generator)
-        self.discriminator_optimizer = self._optimizer(discriminator)
+        with contextlib.nullcontext() if strategy is None else strategy.scope():
+            self.averaged = keras.models.clone_model(generator)
+            self.averaged.set_weights(generator.get_weights())
+            self.generator_optimizer = self._optimizer(generator)
+            self.discriminator_optimizer = self._optimizer(discriminator)
         self.history: dict[str, list] = {"step": [], "discriminator": [], "generator": []}
         self._step = tf.Variable(0, dtype=tf.int64, trainable=False)
         self._seed = tf.Variable(config.seed, dtype=tf.int64, trainable=False)
@@ -144,7 +174,7 @@ class GanTrainer:
     @property
     def step(self) -> int:
         """Training steps done."""
-        return int(self._step)
+        return int(self._step.numpy())
 
     def train_step(self, step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Update the discriminator and the generator once each; return their two losses.
@@ -155,13 +185,23 @@ class GanTrainer:
 
         ``step`` is an int64 scalar: an int32 of the same value would draw other random numbers.
         """
+        if self.strategy is None:
+            losses = self._update(step)
+        else:
+            shares = self.strategy.run(lambda step: tf.stack(self._update(step)), (step,))
+            losses = tuple(tf.unstack(self.strategy.reduce("sum", shares, axis=None)))
+        self._update_average(step)
+        return losses
+
+    def _update(self, step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Update both models; return this replica's shares of the two losses."""
         config = self.config
         seeds = tf.unstack(tf.random.split(tf.random.fold_in([self._seed, TRAINING], step), 3))
         chosen = tf.random.stateless_uniform(
             (config.batch,), seeds[0], maxval=len(self.windows), dtype=tf.int32
         )
-        real = tf.gather(self.windows, chosen)
-        latents = self._latents(config.batch, seeds[1])
+        real = tf.gather(self.windows, self._share(chosen))
+        latents = self._share(self._latents(config.batch, seeds[1]))
 
         with tf.GradientTape(persistent=True) as tape:
             fake = self.generator(latents, training=True)
@@ -169,6 +209,11 @@ class GanTrainer:
             real_logits, penalty = self._judge_real(real, fake, fake_logits, seeds[2])
             discriminator_loss = self.loss.discriminator(real_logits, fake_logits)
             generator_loss = self.loss.generator(tf.stop_gradient(real_logits), fake_logits)
+            if self.replicas > 1:
+                # Optimizers sum over replicas; a mean over the batch is the sum of these shares.
+                discriminator_loss, generator_loss, penalty = (
+                    value / self.replicas for value in (discriminator_loss, generator_loss, penalty)
+                )
             objective = discriminator_loss + penalty
         of_discriminator = self.discriminator.trainable_variables
         of_generator = self.generator.trainable_variables
@@ -176,9 +221,17 @@ class GanTrainer:
         up = tape.gradient(generator_loss, of_generator)
         self.discriminator_optimizer.apply(down, of_discriminator)
         self.generator_optimizer.apply(up, of_generator)
-
-        self._update_average(step)
         return discriminator_loss, generator_loss
+
+    def _share(self, rows: tf.Tensor) -> tf.Tensor:
+        """Return this replica's rows of a batch: every n-th, from its own number on.
+
+        So each replica has as many of the first ``penalised_rows`` as any other, and real and
+        generated rows that a loss pairs stay together.
+        """
+        if self.replicas == 1:
+            return rows
+        return rows[tf.distribute.get_replica_context().replica_id_in_sync_group :: self.replicas]
 
     def train(
         self,
@@ -199,8 +252,11 @@ class GanTrainer:
                 checkpoint, call ``resume`` first to go on from there.
             checkpoint_every: steps between two checkpoints.
 
+        Of several workers all are to be given the same arguments; worker 0 alone writes.
+
         Raises:
             NonFiniteLossError: as soon as a loss or a weight is NaN or infinite.
+            ValueError: for an interval below 1, or if another worker is at another step.
         """
         until = self.config.steps if until is None else until
         manager = None if folder is None else self._manager(folder)
@@ -209,6 +265,8 @@ class GanTrainer:
             intervals.append(checkpoint_every)
         if min([steps_per_call, *intervals]) < 1:
             raise ValueError("Steps per call and every interval must be at least 1.")
+        if self.strategy is not None:
+            self._check_in_step(self.strategy)
         with runtime.progress(
             total=until, initial=self.step, unit="step", desc="training", mininterval=1
         ) as bar:
@@ -265,15 +323,25 @@ class GanTrainer:
                 f"The checkpoint {path} does not fit this run: it was written by models of another "
                 f"shape, or is damaged ({' '.join(str(error).split())[:100] or 'cannot be read'})."
             ) from error
-        if int(self._seed) != self.config.seed:
+        if int(self._seed.numpy()) != self.config.seed:
             raise ValueError(
-                f"The checkpoint {path} was written with seed {int(self._seed)}; "
+                f"The checkpoint {path} was written with seed {int(self._seed.numpy())}; "
                 f"expected {self.config.seed}."
             )
         log = pd.read_csv(Path(folder) / HISTORY, float_precision="round_trip")
         # The losses are written before the checkpoint, so they may be ahead of it.
         self.history = log[log["step"] <= self.step].to_dict("list")
         return self.step
+
+    def _check_in_step(self, strategy: tf.distribute.Strategy) -> None:
+        """Refuse to train beside workers that took up another checkpoint, or none."""
+        steps = strategy.run(lambda: tf.fill([1], float(self.step)))
+        mean = strategy.reduce("mean", steps, axis=None).numpy()[0]
+        if mean != self.step:
+            raise ValueError(
+                f"This worker is at step {self.step}, the mean of all is {mean:g}; expected a "
+                "folder of checkpoints that all workers share."
+            )
 
     def _optimizer(self, model: keras.Model) -> keras.optimizers.Optimizer:
         config = self.config
@@ -300,11 +368,15 @@ class GanTrainer:
         config = self.config
         if config.penalty == 0:
             return self.discriminator(real), tf.constant(0.0)
-        part = max(1, round(config.penalised * config.batch))
+        part = config.penalised_rows // self.replicas
+        fake = tf.cast(fake, real.dtype)  # of mixed precision
         both = tf.concat([real[:part], tf.stop_gradient(fake[:part])], axis=0)
-        moved = both + config.sigma * tf.random.stateless_normal(tf.shape(both), seed)
+        noise = tf.random.stateless_normal([2 * config.penalised_rows, *both.shape[1:]], seed)
+        if self.replicas > 1:
+            noise = tf.concat([self._share(half) for half in tf.split(noise, 2)], axis=0)
+        moved = both + config.sigma * noise
         logits = self.discriminator(tf.concat([real, moved], axis=0))
-        real_logits, moved_logits = tf.split(logits, [config.batch, 2 * part])
+        real_logits, moved_logits = tf.split(logits, [config.batch // self.replicas, 2 * part])
         before = tf.concat([real_logits[:part], fake_logits[:part]], axis=0)
         # The mean over real and fake together is half the sum of their two penalties.
         penalty = 2 * finite_difference_from_logits(
@@ -349,6 +421,8 @@ class GanTrainer:
                 f"Training stopped at step {self.step}: a weight is NaN or infinite; expected "
                 f"finite numbers. {self._last_good(manager)}"
             )
+        if not chief(self.strategy):
+            return
         path = Path(manager.directory) / HISTORY
         pd.DataFrame(self.history).to_csv(path.with_suffix(".tmp"), index=False)
         os.replace(path.with_suffix(".tmp"), path)

@@ -1,0 +1,377 @@
+"""More than one device: strategies by name, what TF_CONFIG says, and workers on this machine.
+
+``python -m utils.distributed FOLDER`` trains a small LSTM-GAN on sines, as one worker of several.
+Notebook 18 and the tests start two of them with ``launch``, which gives each its TF_CONFIG.
+
+TensorFlow's workers speak without password or encryption, and listen on every network interface,
+also where they are told to meet at 127.0.0.1: run them only in a network that you trust.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import itertools
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import tensorflow as tf
+
+from utils import data, models, runtime
+from utils.training import Every, GanTrainer, TrainingConfig
+
+STRATEGIES = ("default", "mirrored", "multiworker")
+VARIABLE = "TF_CONFIG"
+LOST = 3  # exit status of a worker that lost another one
+ROOT = Path(__file__).resolve().parent.parent
+
+
+# --- Who takes part -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """All workers of a run, and which of them this process is.
+
+    Attributes:
+        workers: addresses, "host:port" each, in the same order for everyone.
+        index: this process's place among them. Worker 0 is the *chief*: it alone writes files.
+    """
+
+    workers: tuple[str, ...]
+    index: int
+
+
+def tf_config(workers: Sequence[str], index: int) -> str:
+    """Return the TF_CONFIG of worker ``index``, JSON as TensorFlow reads it."""
+    task = {"type": "worker", "index": index}
+    return json.dumps({"cluster": {"worker": list(workers)}, "task": task})
+
+
+def read_tf_config(text: str | None) -> Cluster:
+    """Return the cluster that a TF_CONFIG describes; ``None`` stands for a variable not set.
+
+    Raises:
+        ValueError: in one sentence, if it is missing, is no JSON, or describes no workers.
+    """
+    if not text:
+        raise ValueError(
+            f"{VARIABLE} is not set; expected the cluster and this worker's place in it, such as "
+            f"{tf_config(['10.0.0.1:2222', '10.0.0.2:2222'], 0)}."
+        )
+    try:
+        given = json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"{VARIABLE} is no JSON ({error}): {text[:60]!r}.") from None
+    given = given if isinstance(given, dict) else {}
+    cluster, task = given.get("cluster"), given.get("task")
+    workers = cluster.get("worker") if isinstance(cluster, dict) else None
+    if not (isinstance(workers, list) and workers and set(cluster) == {"worker"}):
+        raise ValueError(
+            f"{VARIABLE} names no cluster of workers; expected "
+            '{"cluster": {"worker": ["host:port", …]}, "task": …}, and no other jobs.'
+        )
+    for address in workers:
+        host, _, port = address.rpartition(":") if isinstance(address, str) else ("", "", "")
+        if not (host and port.isascii() and port.isdigit() and 0 < int(port) < 65_536):
+            raise ValueError(f"{VARIABLE} has the address {address!r}; expected 'host:port'.")
+    if len(set(workers)) < len(workers):
+        raise ValueError(f"{VARIABLE} has an address twice; expected one for each worker.")
+    task = task if isinstance(task, dict) else {}
+    index = task.get("index")
+    whole = isinstance(index, int) and not isinstance(index, bool)
+    if task.get("type") != "worker" or not whole or not 0 <= index < len(workers):
+        raise ValueError(
+            f"{VARIABLE} has the task {given.get('task')!r}; expected the type 'worker' and an "
+            f"index from 0 to {len(workers) - 1}."
+        )
+    return Cluster(tuple(workers), index)
+
+
+# --- Strategies ---------------------------------------------------------------------------------
+
+
+def split_cpu(parts: int = 2) -> list[str]:
+    """Split the CPU into logical devices, to try a strategy without GPUs; return their names.
+
+    They share the same cores: nothing gets faster.
+
+    Raises:
+        ValueError: if TensorFlow is in use already with another number of them.
+    """
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    # In use already: then it stays as it is, and the count below tells.
+    with contextlib.suppress(RuntimeError):
+        tf.config.set_logical_device_configuration(
+            cpu, [tf.config.LogicalDeviceConfiguration() for _ in range(parts)]
+        )
+    names = [device.name for device in tf.config.list_logical_devices("CPU")]
+    if len(names) != parts:
+        raise ValueError(
+            f"The CPU is in use as {len(names)} device(s); expected to split it in {parts} before "
+            "TensorFlow computes anything."
+        )
+    return names
+
+
+def strategy(name: str) -> tf.distribute.Strategy | None:
+    """Return a strategy by name, ``None`` for "default": one device, as if there were no others.
+
+    "mirrored" takes all GPUs of this machine or, where there is none, two halves of the CPU.
+    "multiworker" waits until all workers that TF_CONFIG names have been started. Call this before
+    TensorFlow computes anything.
+
+    Raises:
+        ValueError: for an unknown name, a TF_CONFIG that does not do, or devices in use.
+    """
+    if name not in STRATEGIES:
+        raise ValueError(f"There is no strategy {name!r}; expected one of {', '.join(STRATEGIES)}.")
+    if name == "default":
+        return None
+    if name == "mirrored":
+        return tf.distribute.MirroredStrategy(None if runtime.on_gpu() else split_cpu())
+    read_tf_config(os.environ.get(VARIABLE))
+    try:
+        return tf.distribute.MultiWorkerMirroredStrategy()
+    except RuntimeError as error:
+        raise ValueError(f"The workers could not be connected: {error}") from error
+
+
+# --- Workers on this machine --------------------------------------------------------------------
+
+
+class LostWorkerError(RuntimeError):
+    """Another worker was lost, so that this one cannot go on."""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """How a worker ended: its exit status (negative: killed by that signal) and what it printed."""
+
+    status: int
+    output: str
+
+
+@contextlib.contextmanager
+def noticing_lost_workers() -> Iterator[None]:
+    """Raise ``LostWorkerError`` where an operation fails for want of another worker."""
+    try:
+        yield
+    except (tf.errors.UnavailableError, tf.errors.AbortedError) as error:
+        raise LostWorkerError(
+            f"Another worker is gone, or cannot be reached ({type(error).__name__}); "
+            "start all of them again with --resume."
+        ) from error
+
+
+def free_addresses(count: int) -> list[str]:
+    """Return ``count`` loopback addresses whose ports are free now."""
+    with contextlib.ExitStack() as held:  # all at once, so that no port comes twice
+        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [f"127.0.0.1:{each.getsockname()[1]}" for each in sockets]
+
+
+def launch(
+    arguments: Sequence[str], workers: int = 2, *, timeout: float = 600, grace: float = 15
+) -> list[Finished]:
+    """Run ``python ARGUMENTS`` as so many workers on this machine's CPU, and wait for all of them.
+
+    If one fails, the others get ``grace`` seconds to notice; then, and after ``timeout`` seconds
+    in all, those that still run are killed. None is left behind, whatever happens.
+
+    Args:
+        arguments: what follows ``python``, the same for every worker.
+        workers: how many.
+        timeout: seconds for all of it.
+        grace: seconds from the first failure on.
+    """
+    addresses = free_addresses(workers)
+    running: list[subprocess.Popen] = []
+    deadline = time.monotonic() + timeout
+    with contextlib.ExitStack() as files:
+        outputs = [files.enter_context(tempfile.TemporaryFile()) for _ in range(workers)]
+        try:
+            for index, output in enumerate(outputs):
+                running.append(
+                    subprocess.Popen(
+                        [sys.executable, *arguments],
+                        cwd=ROOT,
+                        env=os.environ
+                        | {VARIABLE: tf_config(addresses, index), "CUDA_VISIBLE_DEVICES": "-1"},
+                        stdin=subprocess.DEVNULL,
+                        stdout=output,
+                        stderr=subprocess.STDOUT,
+                    )
+                )
+            failed = False
+            while None in (states := [process.poll() for process in running]):
+                if any(states) and not failed:
+                    failed, deadline = True, min(deadline, time.monotonic() + grace)
+                if time.monotonic() > deadline:
+                    break
+                time.sleep(0.05)
+        finally:
+            for process in running:
+                process.kill()  # does nothing to one that has ended
+            for process in running:
+                process.wait()
+        finished = []
+        for process, output in zip(running, outputs, strict=True):
+            output.seek(0)
+            finished.append(Finished(process.returncode, output.read().decode(errors="replace")))
+    return finished
+
+
+# --- A worker -----------------------------------------------------------------------------------
+
+
+def sines_trainer(
+    strategy: tf.distribute.Strategy | None = None,
+    *,
+    steps: int = 20,
+    batch: int = 32,
+    units: int = 16,
+    window: int = 24,
+    seed: int = 1,
+) -> GanTrainer:
+    """Return an untrained LSTM-GAN on sines, all of the course's recipe in a small size.
+
+    The same arguments give the same initial weights, whatever the strategy.
+    """
+    config = TrainingConfig(steps=steps, batch=batch, static=4, dynamic=4, seed=seed)
+    windows = 4 * data.load_sines(1000, window) - 3  # from [0.5, 1] to [−1, 1]
+    with contextlib.nullcontext() if strategy is None else strategy.scope():
+        generator = models.lstm_generator(
+            window,
+            config.latent,
+            windows.shape[2],
+            units=units,
+            layers=1,
+            scaled_noise=config.dynamic,
+            standardised=True,
+            synchronised=strategy is not None,
+            seed=seed,
+        )
+        discriminator = models.lstm_discriminator(
+            window, windows.shape[2], units=units, layers=1, sizes=True, seed=seed + 5000
+        )
+        return GanTrainer(generator, discriminator, windows, config, strategy)
+
+
+def seconds_to_reduce(trainer: GanTrainer, repeats: int) -> list[float]:
+    """Return how long each of ``repeats`` all-reduces took, of as much as a step's gradients."""
+    sizes = [
+        sum(variable.shape.num_elements() for variable in model.trainable_variables)
+        for model in (trainer.generator, trainer.discriminator)
+    ]
+
+    @tf.function
+    def reduce() -> tf.Tensor:
+        context = tf.distribute.get_replica_context()
+        return tf.add_n([context.all_reduce("sum", tf.ones(size))[0] for size in sizes])
+
+    took = []
+    for _ in range(repeats + 1):
+        start = time.perf_counter()
+        trainer.strategy.run(reduce)
+        took.append(time.perf_counter() - start)
+    return took[1:]  # the first one traced the graph
+
+
+def reduces_in_a_step(trainer: GanTrainer) -> int:
+    """Return how many all-reduces the graph of one of this worker's steps holds."""
+    step = tf.function(trainer.train_step).get_concrete_function(tf.TensorSpec((), tf.int64))
+    operations = step.graph.get_operations()
+    return sum(operation.type.startswith("CollectiveReduce") for operation in operations)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Be one worker; return the exit status: 0, 2 for bad input, 3 if another worker was lost.
+
+    Writes checkpoints to the folder, and for each worker a ``worker-0.json`` with the seconds that
+    each step took ("step") and each of 20 sums of as many numbers as a step's gradients, in two
+    all-reduces ("reduce"); with ``--count`` also the all-reduces in a step ("reduces").
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m utils.distributed",
+        description=f"Train a small LSTM-GAN on sines; {VARIABLE} says as which worker.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("folder", type=Path, help="for the checkpoints and the times")
+    parser.add_argument("--strategy", choices=STRATEGIES, default="multiworker")
+    parser.add_argument("--steps", type=int, default=20, metavar="N", help="training steps")
+    parser.add_argument("--batch", type=int, default=32, metavar="ROWS", help="of all workers")
+    parser.add_argument("--units", type=int, default=16, metavar="N", help="of each LSTM")
+    parser.add_argument("--window", type=int, default=24, metavar="ROWS", help="time steps")
+    parser.add_argument("--every", type=int, default=5, metavar="N", help="steps a checkpoint")
+    parser.add_argument("--resume", action="store_true", help="from the last checkpoint")
+    parser.add_argument("--kill", type=int, metavar="STEP", help="worker 1 dies after this step")
+    parser.add_argument("--count", action="store_true", help="count a step's all-reduces")
+    parser.add_argument("--seconds", type=int, default=600, help="then it ends by itself")
+    options = parser.parse_args(arguments)
+    alarm = getattr(signal, "alarm", lambda seconds: None)  # Windows: `launch` alone keeps time
+    alarm(options.seconds)
+    runtime.reproducible(1)
+    try:
+        _train(options)
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except LostWorkerError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return LOST
+    finally:
+        alarm(0)
+    return 0
+
+
+def _train(options: argparse.Namespace) -> None:
+    parallel = strategy(options.strategy)
+    resolver = None if parallel is None else parallel.cluster_resolver
+    index = 0 if resolver is None else resolver.task_id
+    trainer = sines_trainer(
+        parallel,
+        steps=options.steps,
+        batch=options.batch,
+        units=options.units,
+        window=options.window,
+    )
+    if options.resume:
+        print(f"worker {index}: going on from step {trainer.resume(options.folder)}")
+    seconds = []
+
+    def note_time(trainer: GanTrainer) -> None:
+        seconds.append(time.perf_counter())
+        if index == 1 and trainer.step == options.kill:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    note_time(trainer)
+    with noticing_lost_workers():
+        trainer.train(
+            folder=options.folder, checkpoint_every=options.every, callbacks=[Every(1, note_time)]
+        )
+    times = {
+        "step": [after - before for before, after in itertools.pairwise(seconds)],
+        "reduce": [] if parallel is None else seconds_to_reduce(trainer, 20),
+    }
+    if options.count:
+        times["reduces"] = reduces_in_a_step(trainer)
+    (options.folder / f"worker-{index}.json").write_text(json.dumps(times), encoding="utf-8")
+    print(f"worker {index}: {trainer.replicas} replicas, step {trainer.step}")
+
+
+if __name__ == "__main__":
+    tf.config.threading.set_intra_op_parallelism_threads(1)  # one core a worker
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    sys.exit(main())
