@@ -103,6 +103,16 @@ def test_two_workers_give_the_weights_of_one(alone, together):
         assert times["reduces"] == 17
 
 
+def test_of_a_gan_without_idle_weights_every_weight_is_the_same(tmp_path):
+    ended = launch([*WORKER, "--plain", str(tmp_path)])
+    assert [worker.status for worker in ended] == [0, 0], ended
+    alone, two = (sines_trainer(**SIZE, plain=True) for _ in range(2))
+    alone.train()
+    two.resume(tmp_path)
+    assert two.step == alone.step == 8
+    assert furthest(alone, two, idle=True) < 1e-5
+
+
 def test_a_killed_worker_and_a_resumed_run_end_at_the_same_bits(together, tmp_path):
     ended = launch([*WORKER, "--kill=6", str(tmp_path)])
     assert ended[1].status == -signal.SIGKILL, ended

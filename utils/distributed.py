@@ -244,12 +244,23 @@ def sines_trainer(
     units: int = 16,
     window: int = 24,
     seed: int = 1,
+    plain: bool = False,
 ) -> GanTrainer:
     """Return an untrained LSTM-GAN on sines, all of the course's recipe in a small size.
 
-    The same arguments give the same initial weights, whatever the strategy.
+    The same arguments give the same initial weights, whatever the strategy. ``plain`` stands
+    for the non-saturating loss and an output that is not standardised. Then the losses depend on
+    every weight, so that all can be compared; by the recipe they do not depend on some biases,
+    which go where rounding takes them.
     """
-    config = TrainingConfig(steps=steps, batch=batch, static=4, dynamic=4, seed=seed)
+    config = TrainingConfig(
+        steps=steps,
+        batch=batch,
+        loss="non_saturating" if plain else TrainingConfig.loss,
+        static=4,
+        dynamic=4,
+        seed=seed,
+    )
     windows = 4 * data.load_sines(1000, window) - 3  # from [0.5, 1] to [−1, 1]
     with contextlib.nullcontext() if strategy is None else strategy.scope():
         generator = models.lstm_generator(
@@ -259,7 +270,7 @@ def sines_trainer(
             units=units,
             layers=1,
             scaled_noise=config.dynamic,
-            standardised=True,
+            standardised=not plain,
             synchronised=strategy is not None,
             seed=seed,
         )
@@ -314,6 +325,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--batch", type=int, default=32, metavar="ROWS", help="of all workers")
     parser.add_argument("--units", type=int, default=16, metavar="N", help="of each LSTM")
     parser.add_argument("--window", type=int, default=24, metavar="ROWS", help="time steps")
+    parser.add_argument("--plain", action="store_true", help="a GAN without idle weights")
     parser.add_argument("--every", type=int, default=5, metavar="N", help="steps a checkpoint")
     parser.add_argument("--resume", action="store_true", help="from the last checkpoint")
     parser.add_argument("--kill", type=int, metavar="STEP", help="worker 1 dies after this step")
@@ -346,6 +358,7 @@ def _train(options: argparse.Namespace) -> None:
         batch=options.batch,
         units=options.units,
         window=options.window,
+        plain=options.plain,
     )
     if options.resume:
         print(f"worker {index}: going on from step {trainer.resume(options.folder)}")
