@@ -6,6 +6,8 @@ PYTHON ?= python3
 REQUIREMENTS ?=
 NAMES ?=
 SUBMISSIONS ?= submissions
+REPO ?=
+REF ?=
 ARGS ?=
 
 VENV := .venv/bin/python
@@ -14,10 +16,11 @@ PARALLEL := -n logical --maxprocesses 4 --dist loadfile
 FIRST := $(firstword $(sort $(wildcard notebooks/*.ipynb)))
 
 .DEFAULT_GOAL := help
-.PHONY: help environment train test lab lint format notebooks bench assignments grade data clean
+.PHONY: help environment train test test-classroom test-colab lab lint format notebooks bench \
+	assignments grade colab data clean
 
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
 
 environment: ## make .venv from the pinned packages, or update it to them
 	@command -v $(PYTHON) >/dev/null 2>&1 || { echo "There is no $(PYTHON) here: install Python 3.11 to 3.13, or name one, as in make PYTHON=python3.12." >&2; exit 1; }
@@ -29,6 +32,13 @@ train: environment ## train the full LSTM-GAN on daily GOOG prices; ARGS="--csv 
 test: lint ## check the style, run the unit tests, run every notebook and compare its outputs
 	COURSE_PROFILE=quick $(VENV) -m pytest -q $(PARALLEL) tests
 	COURSE_PROFILE=quick $(VENV) -m pytest -q $(PARALLEL) --nbval notebooks
+
+test-classroom: environment ## prove the assignments: sources, releases, wrong and hostile submissions
+	COURSE_PROFILE=quick $(VENV) -m pytest -q -n logical --maxprocesses 4 --dist loadgroup -m classroom tests
+
+test-colab: environment ## run every notebook alone, as on Colab, with Colab's package versions
+	@$(PYTHON) tools/bootstrap.py --folder .venv-colab --requirements tests/colab-constraints.txt
+	COURSE_PROFILE=quick $(VENV) -m pytest -q -n logical --maxprocesses 2 -m colab tests
 
 lab: environment ## open JupyterLab at the first notebook
 	@$(VENV) -m jupyterlab $(FIRST)
@@ -54,6 +64,9 @@ assignments: environment ## make the students' version of the assignments, in di
 
 grade: environment ## grade a folder of notebooks, into grades/; SUBMISSIONS=folder
 	@$(VENV) tools/classroom.py grade "$(SUBMISSIONS)" $(ARGS)
+
+colab: environment ## make dist/course.zip; REPO=owner/name REF=tag stamp badges and setup cells
+	@$(VENV) tools/colab.py --repo "$(REPO)" --ref "$(REF)" $(ARGS)
 
 data: environment ## check the files in data/ against their checksums
 	@$(VENV) data/build.py --check

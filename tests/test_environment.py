@@ -368,15 +368,19 @@ def test_choice_of_requirements_is_remembered(
 ) -> None:
     monkeypatch.setattr(bootstrap, "ROOT", str(root))
     build(root, runner, "requirements-gpu.txt")
-    asked: list[str] = []
-    monkeypatch.setattr(
-        bootstrap, "build", lambda root, file, python, needed: asked.append((file, needed))
-    )
+    asked: list[tuple[str, float, str]] = []
+
+    def note(_: str, file: str, python: object, needed: float, folder: str) -> None:
+        asked.append((file, needed, folder))
+
+    monkeypatch.setattr(bootstrap, "build", note)
     assert bootstrap.main([]) == 0
     assert bootstrap.main(["--requirements", "requirements.txt"]) == 0
+    assert bootstrap.main(["--requirements", "requirements.txt", "--folder", ".venv-colab"]) == 0
     assert asked == [
-        ("requirements-gpu.txt", bootstrap.GIGABYTES_GPU),
-        ("requirements.txt", bootstrap.GIGABYTES),
+        ("requirements-gpu.txt", bootstrap.GIGABYTES_GPU, ".venv"),
+        ("requirements.txt", bootstrap.GIGABYTES, ".venv"),
+        ("requirements.txt", bootstrap.GIGABYTES, ".venv-colab"),
     ]
 
 
@@ -406,11 +410,11 @@ def make(*arguments: str) -> str:
 
 def test_help_lists_every_target_and_is_the_default() -> None:
     text = (ROOT / "Makefile").read_text(encoding="utf-8")
-    targets = re.findall(r"^([a-z]+):", text, re.MULTILINE)
-    phony = re.search(r"^\.PHONY: (.*)$", text, re.MULTILINE)
+    targets = re.findall(r"^([a-z-]+):", text, re.MULTILINE)
+    phony = re.search(r"^\.PHONY: ((?:.*\\\n)*.*)$", text, re.MULTILINE)
     assert phony is not None
-    assert sorted(targets) == sorted(phony.group(1).split())
-    listed = re.findall(r"^make ([a-z]+) +\S", make("help"), re.MULTILINE)
+    assert sorted(targets) == sorted(phony.group(1).replace("\\\n", " ").split())
+    listed = re.findall(r"^make ([a-z-]+) +\S", make("help"), re.MULTILINE)
     assert listed == targets
     assert make() == make("help")
     assert {"train", "test", "lab", "notebooks", "help"} <= set(targets)
@@ -443,7 +447,8 @@ def test_continuous_integration_calls_make_test() -> None:
     text = script.read_text(encoding="utf-8")
     assert text.startswith("#!/usr/bin/env bash\n")
     assert "set -euo pipefail" in text
-    assert text.rstrip().endswith("exec make test")
+    commands = [line for line in text.splitlines() if re.match(r"(exec )?make\b", line)]
+    assert commands == ["make test", "make test-classroom", "exec make test-colab"]
 
 
 # --- The front page -----------------------------------------------------------------------------

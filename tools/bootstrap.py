@@ -1,6 +1,6 @@
 """Make .venv, or bring it up to the pinned packages; do nothing when it is as they say.
 
-    python3 tools/bootstrap.py [--requirements requirements-gpu.txt]
+    python3 tools/bootstrap.py [--requirements requirements-gpu.txt] [--folder .venv]
 
 Whether there is something to do is decided by the contents of the pins, recorded in
 .venv/.requirements when every package is in: a fresh clone, whose files all look new, is not
@@ -202,16 +202,18 @@ def build(
     python: Callable[[], Python],
     runner: Runner = run,
     needed: float = GIGABYTES,
+    folder: str = ".venv",
 ) -> bool:
-    """Bring ``root``/.venv up to ``requirements``; return whether there was anything to do.
+    """Bring ``root``/``folder`` up to ``requirements``; return whether there was anything to do.
 
-    ``python`` is called for the interpreter only when .venv has to be made. An interpreter in
-    .venv that no longer runs, or that the course does not support, is replaced.
+    The folder is called .venv below. ``python`` is called for the interpreter only when .venv has
+    to be made. An interpreter in .venv that no longer runs, or that the course does not support, is
+    replaced.
 
     Raises:
         CannotBuild: with the sentence for the reader; .venv then counts as unfinished.
     """
-    venv = os.path.join(root, ".venv")
+    venv = os.path.join(root, folder)
     inside = os.path.join(venv, "bin", "python")
     digest = pins(os.path.join(root, requirements))
     if read_stamp(venv) == (requirements, digest) and os.path.exists(inside):
@@ -223,13 +225,13 @@ def build(
     stamp = os.path.join(venv, STAMP)
     if usable:
         check_folder(root, 0.0)
-        print("Updating .venv to the pins of {} …".format(requirements), flush=True)
+        print("Updating {} to the pins of {} …".format(folder, requirements), flush=True)
     else:
         chosen = python()
         check_folder(root, needed)
         print(
-            "Making .venv with Python {}.{} from {}: this takes two to four minutes, once …".format(
-                chosen.version[0], chosen.version[1], requirements
+            "Making {} with Python {}.{} from {}: this takes two to four minutes, once …".format(
+                folder, chosen.version[0], chosen.version[1], requirements
             ),
             flush=True,
         )
@@ -260,8 +262,9 @@ def main(arguments: Optional[List[str]] = None) -> int:
         default="",
         help="the pins' file (default: the one .venv was made from, else requirements.txt)",
     )
+    parser.add_argument("--folder", default=".venv", help="the environment (default: .venv)")
     options = parser.parse_args(arguments)
-    requirements = options.requirements or read_stamp(os.path.join(ROOT, ".venv"))[0]
+    requirements = options.requirements or read_stamp(os.path.join(ROOT, options.folder))[0]
     if not os.path.isfile(os.path.join(ROOT, requirements)):
         requirements = options.requirements or "requirements.txt"
 
@@ -273,7 +276,8 @@ def main(arguments: Optional[List[str]] = None) -> int:
 
     try:
         gpu = "gpu" in requirements
-        build(ROOT, requirements, python, needed=GIGABYTES_GPU if gpu else GIGABYTES)
+        needed = GIGABYTES_GPU if gpu else GIGABYTES
+        build(ROOT, requirements, python, needed=needed, folder=options.folder)
     except CannotBuild as error:
         sys.stderr.write("{}\n".format(error))
         return 1

@@ -31,6 +31,7 @@ from nbformat import NotebookNode
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:] = dict.fromkeys([str(ROOT), *sys.path])  # also when this file is run by its path
 SOURCE = ROOT / "assignments" / "source"
+SETTINGS = ROOT / "assignments" / "nbgrader_config.py"
 RELEASE = ROOT / "dist" / "assignments"
 LARGEST = 20_000_000  # bytes of a notebook, or of the files beside it
 FIELDS = ("student", "assignment", "score", "max_score", "by_hand", "notes")
@@ -59,14 +60,13 @@ def assignments() -> list[str]:
 def course(folder: Path, config: dict[str, Any] | None = None) -> Any:
     """Return nbgrader's interface to the course in ``folder``."""
     from nbgrader.apps import NbGraderAPI
-    from traitlets.config import Config
+    from traitlets.config import Config, PyFileConfigLoader
 
     # nbgrader calls alembic by name, also where .venv is not activated.
     os.environ["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
-    settings = Config(config or {})
+    settings = PyFileConfigLoader(SETTINGS.name, str(SETTINGS.parent)).load_config()
+    settings.merge(Config(config or {}))
     settings.CourseDirectory.root = str(folder)
-    settings.CourseDirectory.course_id = "lstm-gan"
-    settings.NbGrader.logfile = ""
     return NbGraderAPI(config=settings)
 
 
@@ -83,6 +83,7 @@ def done(result: dict[str, Any], what: str) -> None:
 def release(folder: Path, names: Sequence[str]) -> None:
     """Put the students' versions into ``folder/release``, their points into its gradebook."""
     folder.mkdir(parents=True, exist_ok=True)
+    shutil.copy(SETTINGS, folder)  # so that nbgrader's own tools, started there, know the course
     for name in names:
         shutil.copytree(SOURCE / name, folder / "source" / name, dirs_exist_ok=True)
         done(course(folder).generate_assignment(name, force=True), f"release {name}")
@@ -384,8 +385,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     grading = commands.add_parser("grade", help="grade a folder of submissions")
     grading.add_argument("submissions", type=Path, help="folder of submitted notebooks")
     grading.add_argument("--out", type=Path, default=ROOT / "grades", help="folder (grades)")
-    grading.add_argument("--seconds", type=int, default=60, help="that a cell may take (60)")
-    grading.add_argument("--total", type=float, default=600, help="seconds for a notebook (600)")
+    grading.add_argument("--seconds", type=int, default=120, help="that a cell may take (120)")
+    grading.add_argument("--total", type=float, default=900, help="seconds for a notebook (900)")
     grading.add_argument("--memory", type=int, default=6, help="GB that a notebook may take (6)")
     one = commands.add_parser("one", help=argparse.SUPPRESS)
     one.add_argument("order")

@@ -21,6 +21,7 @@ import subprocess
 import sys
 import time
 import tokenize
+import tomllib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,7 @@ from nbformat import NotebookNode
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = ROOT / "notebooks"
 UTILS = ROOT / "utils"
-SETUP_SOURCE = Path(__file__).with_name("setup_cell.py").read_text(encoding="utf-8").strip()
+SETUP_TEMPLATE = Path(__file__).with_name("setup_cell.py").read_text(encoding="utf-8").strip()
 PROFILE = "full"
 
 KERNELSPEC = {"display_name": "Python 3", "language": "python", "name": "python3"}
@@ -52,8 +53,9 @@ LANGUAGE_INFO = {
 }
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 WIDGET_TEXT = "(an interactive widget: run this cell to use it)"
-# The course's address is stamped into the setup cell on publication: no reason to run anew.
-ADDRESS_LINE = re.compile(r"^ADDRESS, VERSION, home = .*$", re.MULTILINE)
+LONGEST_LINE = 100
+# How the setup cell comes to `utils` says nothing about the outputs: no reason to run anew.
+FETCHING = re.compile(r"\A.*?(?=^from utils )", re.DOTALL | re.MULTILINE)
 
 
 class CurrentPython(KernelSpecManager):
@@ -63,6 +65,30 @@ class CurrentPython(KernelSpecManager):
         return self.kernel_spec_class(
             resource_dir=kernelspec.RESOURCES, **kernelspec.get_kernel_dict()
         )
+
+
+# --- The setup cell -----------------------------------------------------------------------------
+
+
+def published(root: Path = ROOT) -> tuple[str, str]:
+    """Return the course's public address, "" before it has one, and the version to fetch.
+
+    Both stand in pyproject.toml: ``project.urls.Repository`` and ``tool.course.version``.
+    """
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
+    return project["project"]["urls"]["Repository"], project["tool"]["course"]["version"]
+
+
+def setup_source(address: str, version: str) -> str:
+    """Return the setup cell's text for a public address, "" for none, and a version (tag)."""
+    head, line, rest = re.split(r"^(ADDRESS, .*)$", SETUP_TEMPLATE, flags=re.MULTILINE)
+    line = line.replace('"", "main"', f'"{address}", "{version}"', 1)
+    if len(line) > LONGEST_LINE:
+        line = line.replace("# fmt: skip", "# noqa: E501  # fmt: skip")
+    return head + line + rest
+
+
+SETUP_SOURCE = setup_source(*published())
 
 
 # --- What a notebook's outputs depend on --------------------------------------------------------
@@ -76,13 +102,13 @@ def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
 def code_hash(notebook: NotebookNode) -> str:
     """Return the SHA-256 of the sources of the code cells, in order.
 
-    The line of the setup cell that holds the course's address is left out.
+    The part of the setup cell that finds or fetches the course is left out.
     """
     digest = hashlib.sha256()
     for cell in code_cells(notebook):
         source = cell.source
         if cell.get("id") == "setup":
-            source = ADDRESS_LINE.sub("", source)
+            source = FETCHING.sub("", source)
         digest.update(source.encode() + b"\0")
     return digest.hexdigest()
 
@@ -245,7 +271,8 @@ def execute(notebook: NotebookNode, folder: Path, timeout: int | None = None) ->
         km=AsyncKernelManager(kernel_name="python3", kernel_spec_manager=CurrentPython()),
         resources={"metadata": {"path": str(folder)}},
         record_timing=False,
-        store_widget_state=False,
+        # Without it nbclient fails where a widget holds output; `tidy` leaves it out of the file.
+        store_widget_state=True,
         coalesce_streams=True,
     )
     # The hashes are of the code that is about to run: a file saved meanwhile counts as newer.

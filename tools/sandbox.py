@@ -127,8 +127,8 @@ class BoxedExecute(Execute):
     after it are marked as not run, with the reason.
     """
 
-    timeout = Integer(60, help="seconds for a cell").tag(config=True)
-    total = Float(600, help="seconds for all cells").tag(config=True)
+    timeout = Integer(120, help="seconds for a cell").tag(config=True)
+    total = Float(900, help="seconds for all cells").tag(config=True)
     memory = Integer(6_000_000_000, help="bytes that the kernel may allocate").tag(config=True)
     printed = Integer(100_000, help="characters kept of what a cell prints").tag(config=True)
     flood = Integer(20_000_000, help="printed characters at which the kernel is ended").tag(
