@@ -41,6 +41,13 @@ def test_one_channel_is_the_same_and_columns_are_at_most_the_images():
     np.testing.assert_array_equal(drawn(plots.images(PICTURES[..., None], columns=50)), expected)
 
 
+def test_lines_stand_between_neighbours_and_nowhere_else():
+    assert not plots.images(PICTURES[:6], columns=3).collections
+    down, across = plots.images(PICTURES[:6], columns=3, separated=True).collections
+    assert [line[0, 0] for line in down.get_segments()] == [2.5, 5.5]
+    assert [line[0, 1] for line in across.get_segments()] == [3.5]
+
+
 def test_black_is_minus_one_and_white_is_one():
     (image,) = plots.images(PICTURES * 0.1).images
     assert image.get_clim() == (-1, 1)

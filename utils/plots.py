@@ -490,6 +490,7 @@ def images(
     color: Color = INK,
     row_names: Sequence[str] = (),
     column_names: Sequence[str] = (),
+    separated: bool = False,
     title: str = "",
 ) -> Axes:
     """Draw grey images side by side, row after row, as one image in a coloured frame.
@@ -502,6 +503,7 @@ def images(
         color: of the frame: `REAL`, `GENERATED`, or grey for both together.
         row_names: a name for each row, or none.
         column_names: a name for each column, or none.
+        separated: whether a thin line stands between neighbours, as between a film's frames.
         title: of the picture.
 
     Raises:
@@ -529,6 +531,10 @@ def images(
     tiled = grid.swapaxes(1, 2).reshape(rows * height, columns * width)
     ax = _axes(ax, (0.55 * columns + 0.3, 0.55 * rows + 0.5))
     ax.imshow(tiled, cmap="gray", vmin=-1, vmax=1, interpolation="nearest")
+    if separated:
+        line = {"color": INK, "linewidth": 0.8}
+        ax.vlines(width * np.arange(1, columns) - 0.5, -0.5, rows * height - 0.5, **line)
+        ax.hlines(height * np.arange(1, rows) - 0.5, -0.5, columns * width - 0.5, **line)
     ax.set_xticks([(i + 0.5) * width - 0.5 for i in range(len(column_names))], column_names)
     ax.set_yticks([(i + 0.5) * height - 0.5 for i in range(len(row_names))], row_names)
     ax.tick_params(length=0)
