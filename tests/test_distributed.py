@@ -165,6 +165,8 @@ def test_one_that_fails_ends_the_others():
     start = time.monotonic()
     ended = launch(["-c", PRINT_INDEX + "sys.exit(7) if index else time.sleep(60)"], grace=0.2)
     assert [worker.status for worker in ended] == [-signal.SIGKILL, 7]
+    assert ended[0].output.splitlines()[-1].endswith("it still ran after another had failed)")
+    assert "killed" not in ended[1].output
     assert time.monotonic() - start < 30
 
 
@@ -172,6 +174,7 @@ def test_workers_that_take_too_long_are_ended():
     start = time.monotonic()
     ended = launch(["-c", "import time; time.sleep(60)"], timeout=0.5)
     assert [worker.status for worker in ended] == [-signal.SIGKILL] * 2
+    assert all(worker.output.endswith("it still ran after 0.5 s)\n") for worker in ended)
     assert time.monotonic() - start < 30
 
 

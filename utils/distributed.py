@@ -155,7 +155,10 @@ class LostWorkerError(RuntimeError):
 
 @dataclass(frozen=True)
 class Finished:
-    """How a worker ended: its exit status (negative: killed by that signal) and what it printed."""
+    """How a worker ended: its exit status (negative: killed by that signal) and what it printed.
+
+    The output of one that ``launch`` killed ends with a line that says so.
+    """
 
     status: int
     output: str
@@ -221,15 +224,19 @@ def launch(
                 if time.monotonic() > deadline:
                     break
                 time.sleep(0.05)
+            why = "after another had failed" if failed else f"after {timeout:g} s"
+            killed = [state is None for state in states]
         finally:
             for process in running:
                 process.kill()  # does nothing to one that has ended
             for process in running:
                 process.wait()
         finished = []
-        for process, output in zip(running, outputs, strict=True):
+        for process, output, late in zip(running, outputs, killed, strict=True):
             output.seek(0)
-            finished.append(Finished(process.returncode, output.read().decode(errors="replace")))
+            said = output.read().decode(errors="replace")
+            said += f"(killed by launch: it still ran {why})\n" if late else ""
+            finished.append(Finished(process.returncode, said))
     return finished
 
 
