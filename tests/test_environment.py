@@ -34,6 +34,7 @@ NUMERICS = [
     "h5py",
     "ml_dtypes",
     "optree",
+    "pillow",
     "protobuf",
 ]
 GOOD = Python("/usr/bin/python3.12", (3, 12, 1), True)

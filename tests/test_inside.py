@@ -273,7 +273,7 @@ def test_on_exchangeable_scores_the_attack_guesses():
 
 def test_the_attack_finds_a_memorised_set():
     attack = inside.membership_attack([3.0, 4.0], np.arange(-20.0, 0))
-    assert (attack.auc, attack.caught) == (1.0, 1.0)
+    assert attack.auc == 1
     assert inside.membership_attack([-30.0], np.arange(-20.0, 0)).auc == 0
     assert str(attack).startswith("1.00 (chance 0.50 ± ")
 
@@ -283,13 +283,6 @@ def test_the_attack_counts_pairs_and_ties_half():
     wins = [np.sign(m - o) / 2 + 0.5 for m in members for o in outsiders]
     assert inside.membership_attack(members, outsiders).auc == pytest.approx(np.mean(wins))
     assert inside.membership_attack(np.ones(5), np.ones(7)).auc == 0.5
-
-
-def test_at_most_a_tenth_of_the_outsiders_is_accused():
-    outsiders = np.arange(20.0)
-    assert inside.membership_attack([17.5], outsiders).caught == 1  # above 18 and 19 there are two
-    assert inside.membership_attack([17.0], outsiders).caught == 0
-    assert inside.membership_attack(np.ones(9), np.ones(30)).caught == 0
 
 
 @pytest.mark.parametrize("bad", [[], [np.nan], [[1.0]]])

@@ -319,12 +319,10 @@ class Attack(NamedTuple):
     Attributes:
         auc: the chance that a member scores higher than an outsider; 0.5 is guessing.
         chance: standard deviation of ``auc`` where the scores know nothing.
-        caught: share of the members found while at most a tenth of the outsiders is accused.
     """
 
     auc: float
     chance: float
-    caught: float
 
     def __str__(self) -> str:
         """Return AUC and its chance, as in ``0.71 (chance 0.50 ± 0.05)``."""
@@ -355,10 +353,7 @@ def membership_attack(members: np.ndarray, outsiders: np.ndarray) -> Attack:
     m, n = len(members), len(outsiders)
     ranks = rankdata(np.concatenate([members, outsiders]))[:m]
     auc = (ranks.sum() - m * (m + 1) / 2) / (m * n)
-    # The lowest threshold that accuses at most a tenth of the outsiders: strictly above it.
-    threshold = np.sort(outsiders)[::-1][n // 10]
-    caught = float((members > threshold).mean())
-    return Attack(float(auc), math.sqrt((m + n + 1) / (12 * m * n)), caught)
+    return Attack(float(auc), math.sqrt((m + n + 1) / (12 * m * n)))
 
 
 # ── The Gaussian mechanism ────────────────────────────────────────────────────────────────────
@@ -367,9 +362,9 @@ def membership_attack(members: np.ndarray, outsiders: np.ndarray) -> Attack:
 def gaussian_mu(sensitivity: float, noise: float, releases: int = 1) -> float:
     """Return μ: how far apart, in standard deviations, one record can move what is released.
 
-    Each of ``releases`` numbers or vectors changes by at most ``sensitivity`` in length when one
-    record is changed, and gets normal noise of standard deviation ``noise`` in every entry. Even
-    if each may depend on those before, they tell no more together than one with
+    Each of ``releases`` numbers or vectors is moved by a distance of at most ``sensitivity`` when
+    one record is changed, and gets normal noise of standard deviation ``noise`` in every entry.
+    Even if each may depend on those before, they tell no more together than one with
     μ = √releases · sensitivity / noise.
 
     Raises:
@@ -430,10 +425,11 @@ def gaussian_epsilon(mu: float, delta: float) -> float:
 
 
 def attack_bound(mu: float) -> float:
-    """Return the largest AUC that any attack can have on what a mechanism with this μ releases.
+    """Return a bound on the expected AUC of any attack on what a mechanism with this μ releases.
 
-    To tell N(0, 1) from N(μ, 1) is the hardest case: a draw of the second exceeds one of the
-    first with the probability Φ(μ/√2).
+    No attack tells two data sets that differ in one record better than N(0, 1) is told from
+    N(μ, 1), where a draw of the second exceeds one of the first with the probability Φ(μ/√2). A
+    single run scatters about its mean, and may lie above.
 
     Raises:
         ValueError: for a negative μ.
