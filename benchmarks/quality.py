@@ -26,8 +26,10 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from utils import data, metrics, models, runtime, train, training
-from utils.preprocessing import NormalScores, Preconditioner, Scaler, sliding_windows
+from utils import datasets, evaluation, files, lstm_gan, runtime
+from utils.datasets import Scaler, sliding_windows
+from utils.lessons import remedies
+from utils.lstm_gan import NormalScores, Preconditioner
 
 HERE = Path(__file__).resolve().parent
 SETS = ("Sines", "GOOG", "IBM", "GOOG, 64 days")
@@ -53,10 +55,10 @@ class Task:
 def load(name: str) -> Task:
     """Return a data set of ``SETS``."""
     if name == "Sines":
-        waves = data.load_sines()
+        waves = datasets.load_sines()
         return Task(waves, waves, tuple(f"wave {k + 1}" for k in range(waves.shape[2])), False)
     symbol, _, length = name.partition(", ")
-    series = data.load_stock(symbol)
+    series = datasets.load_stock(symbol)
     real = sliding_windows(series.values, int(length.split()[0]) if length else 24)
     return Task(series.values[np.newaxis], real, series.columns, True)
 
@@ -64,14 +66,14 @@ def load(name: str) -> Task:
 # ── Models ────────────────────────────────────────────────────────────────────────────────────
 
 
-def lstm_gan(task: Task, seed: int, **changes: Any) -> Generated:
+def our_gan(task: Task, seed: int, **changes: Any) -> Generated:
     """Return windows of the recipe; ``changes`` are settings of ``TrainingConfig``."""
     start = time.perf_counter()
     preconditioner = Preconditioner.fit(task.sequences, task.real.shape[1])
-    config = training.TrainingConfig(seed=seed, **changes)
-    trainer = train.build(preconditioner, preconditioner.transform(task.real), config)
+    config = lstm_gan.TrainingConfig(seed=seed, **changes)
+    trainer = lstm_gan.build(preconditioner, preconditioner.transform(task.real), config)
     trainer.train()
-    _, samples = train.generate(trainer, preconditioner, len(task.real))
+    _, samples = lstm_gan.generate(trainer, preconditioner, len(task.real))
     return samples, time.perf_counter() - start
 
 
@@ -83,7 +85,7 @@ def rcgan_style(task: Task, seed: int) -> Generated:
     """
     start = time.perf_counter()
     scaler = Scaler.min_max(task.real)
-    config = training.TrainingConfig(
+    config = lstm_gan.TrainingConfig(
         seed=seed,
         learning_rate=1e-3,
         final_rate=1.0,
@@ -96,12 +98,14 @@ def rcgan_style(task: Task, seed: int) -> Generated:
         dynamic=16,
     )
     window, features = task.real.shape[1:]
-    generator = models.lstm_generator(
+    generator = lstm_gan.lstm_generator(
         window, config.latent, features, skip=False, activation="sigmoid", seed=seed
     )
-    discriminator = models.lstm_discriminator(window, features, running_sum=False, seed=seed + 5000)
+    discriminator = lstm_gan.lstm_discriminator(
+        window, features, running_sum=False, seed=seed + 5000
+    )
     windows = scaler.transform(task.real).astype(np.float32)
-    trainer = training.GanTrainer(generator, discriminator, windows, config)
+    trainer = lstm_gan.GanTrainer(generator, discriminator, windows, config)
     trainer.train()
     samples = scaler.inverse(trainer.sample(len(task.real), seed=2).astype(np.float64))
     return samples, time.perf_counter() - start
@@ -111,7 +115,7 @@ def var_bootstrap(task: Task, seed: int, block: int = 1) -> Generated:
     """Return windows of the vector autoregression with resampled innovations."""
     preconditioner = Preconditioner.fit(task.sequences, task.real.shape[1])
     scores = preconditioner.transform(task.real)
-    drawn = metrics.bootstrap_innovations(scores, len(scores), seed, block=block)
+    drawn = evaluation.bootstrap_innovations(scores, len(scores), seed, block=block)
     return preconditioner.inverse(drawn), None
 
 
@@ -119,11 +123,11 @@ def block_bootstrap(task: Task, seed: int) -> Generated:
     """Return windows glued from blocks of real rows."""
     sequences = task.sequences if len(task.sequences) > 1 else task.sequences[0]
     window, count = task.real.shape[1], len(task.real)
-    return metrics.block_bootstrap(sequences, window, count, block=BLOCK, seed=seed), None
+    return evaluation.block_bootstrap(sequences, window, count, block=BLOCK, seed=seed), None
 
 
 MODELS: dict[str, Callable[[Task, int], Generated]] = {
-    "LSTM-GAN": lstm_gan,
+    "LSTM-GAN": our_gan,
     "RCGAN style": rcgan_style,
     "VAR bootstrap": var_bootstrap,
     "VAR block bootstrap": functools.partial(var_bootstrap, block=BLOCK),
@@ -157,11 +161,11 @@ STEPS_OF_THE_DATA = ("margin calibration", "preconditioner")
 def ablated(task: Task, seed: int, removed: str) -> Generated:
     """Return windows of the recipe without one of its ingredients."""
     if removed in SETTINGS:
-        return lstm_gan(task, seed, **SETTINGS[removed])
+        return our_gan(task, seed, **SETTINGS[removed])
     start = time.perf_counter()
     window, count = task.real.shape[1], len(task.real)
     of_generator, of_discriminator = PARTS.get(removed, ({}, {}))
-    config = training.TrainingConfig(seed=seed)
+    config = lstm_gan.TrainingConfig(seed=seed)
     if removed == "preconditioner":  # standardised columns, their margins as normal scores
         margins = NormalScores.fit_windows(task.real)
         scores, level = margins.transform(task.real).astype(np.float32), None
@@ -171,13 +175,13 @@ def ablated(task: Task, seed: int, removed: str) -> Generated:
         scores, level = preconditioner.transform(task.real), preconditioner.level_map(window)
     components = scores.shape[2]
     options = {"scaled_noise": config.dynamic, "standardised": True, "seed": seed} | of_generator
-    generator = models.lstm_generator(window, config.latent, components, **options)
+    generator = lstm_gan.lstm_generator(window, config.latent, components, **options)
     views = {"sizes": True, "level": level, "seed": seed + 5000} | of_discriminator
     minibatch = views.pop("minibatch", False)
-    discriminator = models.lstm_discriminator(window, components, **views)
+    discriminator = lstm_gan.lstm_discriminator(window, components, **views)
     if minibatch:
         discriminator = _with_minibatch_std(discriminator)
-    trainer = training.GanTrainer(generator, discriminator, scores, config)
+    trainer = lstm_gan.GanTrainer(generator, discriminator, scores, config)
     trainer.train()
     if removed == "preconditioner":
         calibration = NormalScores.fit_windows(trainer.sample(20_000, seed=1))
@@ -185,13 +189,13 @@ def ablated(task: Task, seed: int, removed: str) -> Generated:
     elif removed == "margin calibration":
         samples = preconditioner.inverse(trainer.sample(count, seed=2))
     else:
-        _, samples = train.generate(trainer, preconditioner, count)
+        _, samples = lstm_gan.generate(trainer, preconditioner, count)
     return samples, time.perf_counter() - start
 
 
 def _with_minibatch_std(discriminator: keras.Model) -> keras.Model:
     summary = discriminator.get_layer("summary").output
-    pooled = keras.layers.Lambda(models.minibatch_std, name="minibatch_std")(summary)
+    pooled = keras.layers.Lambda(remedies.minibatch_std, name="minibatch_std")(summary)
     logits = keras.layers.Dense(
         1, kernel_initializer=keras.initializers.GlorotUniform(seed=9000), name="logit_of_batch"
     )(pooled)
@@ -203,14 +207,14 @@ def _with_minibatch_std(discriminator: keras.Model) -> keras.Model:
 
 def scores(real: np.ndarray, fake: np.ndarray, judges: dict[str, int], seed: int) -> Row:
     """Return the three scores, one value a judge."""
-    strong = metrics.STRONG_JUDGE | {"repeats": judges["strong"]}
+    strong = evaluation.STRONG_JUDGE | {"repeats": judges["strong"]}
     row: Row = {"discriminative": (), "strong": (), "predictive": ()}
-    row["discriminative"] = metrics.discriminative_score(
+    row["discriminative"] = evaluation.discriminative_score(
         real, fake, repeats=judges["discriminative"], seed=seed
     ).values
     if judges["strong"]:
-        row["strong"] = metrics.discriminative_score(real, fake, seed=seed, **strong).values
-    row["predictive"] = metrics.predictive_score(
+        row["strong"] = evaluation.discriminative_score(real, fake, seed=seed, **strong).values
+    row["predictive"] = evaluation.predictive_score(
         real, fake, repeats=judges["predictive"], seed=seed
     ).values
     return {name: [round(float(value), 5) for value in values] for name, values in row.items()}
@@ -220,14 +224,14 @@ def scores(real: np.ndarray, fake: np.ndarray, judges: dict[str, int], seed: int
 def _spread(name: str) -> pd.Series:
     task = load(name)
     options = {"columns": task.columns, "logarithms": task.prices}
-    return metrics.real_spread(task.real, block=None if task.prices else 1, **options)
+    return evaluation.real_spread(task.real, block=None if task.prices else 1, **options)
 
 
 def facts(name: str, fake: np.ndarray) -> Row:
     """Return how many stylised facts lie within the real-versus-real spread, and which do not."""
     task = load(name)
     options = {"columns": task.columns, "logarithms": task.prices}
-    table = metrics.within_spread(task.real, fake, _spread(name), **options)
+    table = evaluation.within_spread(task.real, fake, _spread(name), **options)
     outside = [" of ".join(index) for index in table.index[~table["inside"]]]
     return {"facts_inside": int(table["inside"].sum()), "facts": len(table), "outside": outside}
 
@@ -237,9 +241,9 @@ def score_job(job: Row) -> Row:
     task = load(job["data"])
     real, seed = task.real, job["seed"]
     if job["model"] == "real against real":
-        one, other = metrics.split_real(real, seed)
+        one, other = evaluation.split_real(real, seed)
         row = scores(one, other, job["judges"], seed)
-        of_all = metrics.predictive_score(real, real, repeats=JUDGES["predictive"], seed=seed)
+        of_all = evaluation.predictive_score(real, real, repeats=JUDGES["predictive"], seed=seed)
         row["predictive"] = [round(float(value), 5) for value in of_all.values]
         return job | row | {"seconds": None, "memorisation": None}
     fake, seconds = MODELS[job["model"]](task, seed)
@@ -265,7 +269,7 @@ def memorisation_job(job: Row) -> Row:
     # Prices reach heights in the last years that they never had: compare how windows move, by
     # relative changes. A copy has the distance 0 in any representation.
     moves = _log_returns if whole.prices else np.asarray
-    ratio = metrics.memorisation_ratio(moves(fake), moves(task.real), moves(held_out))
+    ratio = evaluation.memorisation_ratio(moves(fake), moves(task.real), moves(held_out))
     return job | {"memorisation": round(ratio, 4)}
 
 
@@ -287,16 +291,16 @@ def time_job(job: Row) -> Row:
     task = load(job["data"])
     start = time.perf_counter()
     preconditioner = Preconditioner.fit(task.sequences, task.real.shape[1])
-    config = training.TrainingConfig(seed=job["seed"])
-    trainer = train.build(preconditioner, preconditioner.transform(task.real), config)
+    config = lstm_gan.TrainingConfig(seed=job["seed"])
+    trainer = lstm_gan.build(preconditioner, preconditioner.transform(task.real), config)
     spent, seconds, values = time.perf_counter() - start, [], []
     steps = [*range(50, 500, 50), *range(500, config.steps + 1, 250)]
     for step in steps:
         start = time.perf_counter()
         trainer.train(step)
         spent += time.perf_counter() - start
-        _, fake = train.generate(trainer, preconditioner, len(task.real))
-        score = metrics.discriminative_score(task.real, fake, repeats=5, seed=job["seed"])
+        _, fake = lstm_gan.generate(trainer, preconditioner, len(task.real))
+        score = evaluation.discriminative_score(task.real, fake, repeats=5, seed=job["seed"])
         seconds.append(round(spent, 1))
         values.append(round(score.mean, 5))
     reached = [at for at, value in zip(seconds, values, strict=True) if value < 0.1]
@@ -367,12 +371,12 @@ def _one_core() -> None:
 def described(name: str) -> Row:
     """Return a data set's size and what chance alone scores on it."""
     real = load(name).real
-    test_size = 2 * (len(real) - int(metrics.TRAIN_FRACTION * len(real)))
+    test_size = 2 * (len(real) - int(evaluation.TRAIN_FRACTION * len(real)))
     return {
         "windows": len(real),
         "test_size": test_size,
-        "chance_mean": round(metrics.chance_mean(test_size), 5),
-        "chance_bound": round(metrics.chance_bound(test_size), 5),
+        "chance_mean": round(evaluation.chance_mean(test_size), 5),
+        "chance_bound": round(evaluation.chance_bound(test_size), 5),
         "features": real.shape[2],
         "length": real.shape[1],
     }
@@ -461,8 +465,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if path.exists() and not options.fresh:
         results |= json.loads(path.read_text(encoding="utf-8"))
     results["machine"] = f"{os.cpu_count()} CPU cores ({platform.machine()}), one job a core"
-    config = dataclasses.asdict(training.TrainingConfig())
-    results["protocol"] = {"judges": JUDGES, "strong_judge": metrics.STRONG_JUDGE, "gan": config}
+    config = dataclasses.asdict(lstm_gan.TrainingConfig())
+    results["protocol"] = {"judges": JUDGES, "strong_judge": evaluation.STRONG_JUDGE, "gan": config}
     results["data"] = {name: described(name) for name in SETS}
     done = {_key(kind, row) for kind in KINDS if kind != "time_to_quality" for row in results[kind]}
     todo = [(k, job) for k, job in jobs(options.kinds, options.sets, options.seeds)]
@@ -480,8 +484,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 results[kind] = row
             else:
                 results[kind] = sorted([*results[kind], row], key=lambda r: _key(kind, r))
-            train.write_text(path, json.dumps(results, indent=1, ensure_ascii=False) + "\n")
-            train.write_text(options.out / "quality.md", markdown(results))
+            files.write_text(path, json.dumps(results, indent=1, ensure_ascii=False) + "\n")
+            files.write_text(options.out / "quality.md", markdown(results))
     return 0
 
 

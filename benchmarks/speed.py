@@ -40,7 +40,7 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks.steps import FORMS, NAIVE, OURS, PRODUCTS, STEPS_PER_CALL, TORCH, Size
-from utils import runtime, train
+from utils import files, runtime
 
 FOLDER = Path(__file__).resolve().parent
 GOALS = {TORCH: 1.5, NAIVE: 15.0, PRODUCTS: 1 / 2.5}  # a form's time over ours, at least
@@ -432,7 +432,7 @@ def draw(growth: dict[str, dict], path: Path) -> None:
     axes[0].set_ylabel("milliseconds a step")
     axes[0].legend()
     figure.suptitle("What a training step costs as it grows, on one core")
-    with train.replacing(path) as temporary:
+    with files.replacing(path) as temporary:
         figure.savefig(temporary)
     plt.close(figure)
 
@@ -458,8 +458,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(f"\n{text}")
     if not options.quick:
         draw(results["growth"], FOLDER / "speed.png")
-        train.write_text(FOLDER / "speed.json", json.dumps(results, indent=1) + "\n")
-        train.write_text(FOLDER / "speed.md", text)
+        files.write_text(FOLDER / "speed.json", json.dumps(results, indent=1) + "\n")
+        files.write_text(FOLDER / "speed.md", text)
     return 0
 
 

@@ -14,7 +14,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from utils import models, training
+from utils import lstm_gan
 from utils.losses import finite_difference_penalty, get_loss
 
 OURS, TORCH, NAIVE, COMPILED, PRODUCTS = (
@@ -49,18 +49,18 @@ class Size:
 
 def material(
     size: Size, fused: bool | None = None
-) -> tuple[keras.Model, keras.Model, np.ndarray, training.TrainingConfig]:
+) -> tuple[keras.Model, keras.Model, np.ndarray, lstm_gan.TrainingConfig]:
     """Return a new generator and discriminator, windows and a training configuration.
 
     The models are those of ``train.build``, but for the map to levels, whose numbers do not matter
     here. All forms start from these weights; ``fused`` is ``models.lstm``'s.
     """
-    config = training.TrainingConfig(steps=100_000, batch=size.batch, seed=1)
+    config = lstm_gan.TrainingConfig(steps=100_000, batch=size.batch, seed=1)
     numbers = np.random.default_rng(0)
     flat = size.length * size.features
     level = numbers.normal(size=(flat, flat)) / flat**0.5, np.zeros(flat)
     shape = {"units": size.units, "layers": size.layers, "fused": fused}
-    generator = models.lstm_generator(
+    generator = lstm_gan.lstm_generator(
         size.length,
         config.latent,
         size.features,
@@ -69,19 +69,19 @@ def material(
         seed=1,
         **shape,
     )
-    discriminator = models.lstm_discriminator(
+    discriminator = lstm_gan.lstm_discriminator(
         size.length, size.features, sizes=True, level=level, seed=2, **shape
     )
     windows = numbers.normal(size=(WINDOWS, size.length, size.features)).astype(np.float32)
     return generator, discriminator, windows, config
 
 
-def penalised(config: training.TrainingConfig) -> int:
+def penalised(config: lstm_gan.TrainingConfig) -> int:
     """Return on how many real windows of a batch, and as many generated ones, the penalty is."""
     return max(1, round(config.penalised * config.batch))
 
 
-def passes(config: training.TrainingConfig) -> list[tuple[str, int]]:
+def passes(config: lstm_gan.TrainingConfig) -> list[tuple[str, int]]:
     """Return the passes of our step, forward and backward: the model and the rows it reads."""
     return [
         ("generator", config.batch),
@@ -92,7 +92,7 @@ def passes(config: training.TrainingConfig) -> list[tuple[str, int]]:
 
 def ours(size: Size) -> Callable[[int], None]:
     """Return the trainer's own loop."""
-    trainer = training.GanTrainer(*material(size))
+    trainer = lstm_gan.GanTrainer(*material(size))
 
     def run(steps: int) -> None:
         trainer.train(trainer.step + steps, steps_per_call=STEPS_PER_CALL)
@@ -108,7 +108,7 @@ class NaiveGan:
         generator: keras.Model,
         discriminator: keras.Model,
         windows: np.ndarray,
-        config: training.TrainingConfig,
+        config: lstm_gan.TrainingConfig,
     ) -> None:
         """Take over the models, their averages' start, and Keras' Adam for both."""
         self.generator, self.discriminator, self.config = generator, discriminator, config

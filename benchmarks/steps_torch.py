@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from benchmarks.steps import penalised
-from utils.training import TrainingConfig
+from utils.lstm_gan import TrainingConfig
 
 
 class TorchGan:
@@ -21,7 +21,7 @@ class TorchGan:
         windows: np.ndarray,
         config: TrainingConfig,
     ) -> None:
-        """Copy two Keras models of ``utils.models``, and prepare Adam for both."""
+        """Copy two Keras models of ``utils.lstm_gan``, and prepare Adam for both."""
         self.config, self.windows = config, torch.from_numpy(windows)
         self.generator, self.discriminator = Generator(generator), Discriminator(discriminator)
         self.averaged = Generator(generator)

@@ -106,7 +106,8 @@ def main(notebook: str, submissions: str) -> None:
     if any("from utils" in cell.source for cell in cells):
         import keras  # noqa: F401  # once, for all forks
 
-        from utils import metrics, train  # noqa: F401
+        from utils import evaluation, lstm_gan  # noqa: F401
+
     os.chdir(Path(notebook).resolve().parent)
     result = {
         "source": forked(lambda: lost(cells, lambda cell: cell.source)),

@@ -6,13 +6,13 @@ from types import ModuleType
 
 import pytest
 
-from utils import data
+from utils import datasets
 
 
 @pytest.fixture
 def build() -> ModuleType:
     """The script data/build.py as a module, fresh for each test."""
-    spec = importlib.util.spec_from_file_location("data_build", data.DATA_FOLDER / "build.py")
+    spec = importlib.util.spec_from_file_location("data_build", datasets.DATA_FOLDER / "build.py")
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # dataclasses look a class's module up there
     spec.loader.exec_module(module)

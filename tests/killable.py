@@ -12,8 +12,8 @@ import numpy as np
 from tensorflow.python.checkpoint import checkpoint_management
 from tensorflow.python.ops import gen_io_ops
 
-from utils import models, runtime
-from utils.training import Every, GanTrainer, TrainingConfig
+from utils import lstm_gan, runtime
+from utils.lstm_gan import Every, GanTrainer, TrainingConfig
 
 STEPS, CHECKPOINT_EVERY = 24, 5
 MOMENTS = ("first steps", "between checkpoints", "halfway through a write", "write not yet listed")
@@ -24,8 +24,8 @@ def new_trainer(**changes) -> GanTrainer:
     runtime.reproducible(0)
     config = TrainingConfig(**{"steps": STEPS, "batch": 8, "static": 1, "dynamic": 2} | changes)
     windows = np.random.default_rng(0).normal(size=(50, 5, 2))
-    generator = models.lstm_generator(5, config.latent, 2, units=4, layers=1, seed=1)
-    discriminator = models.lstm_discriminator(5, 2, units=4, layers=1, seed=2)
+    generator = lstm_gan.lstm_generator(5, config.latent, 2, units=4, layers=1, seed=1)
+    discriminator = lstm_gan.lstm_discriminator(5, 2, units=4, layers=1, seed=2)
     return GanTrainer(generator, discriminator, windows, config)
 
 

@@ -275,7 +275,7 @@ def test_step_shapes_that_do_not_fit_are_refused(name):
 @pytest.mark.parametrize("cell_class", [cells.RNNCell, cells.LSTMCell, cells.GRUCell])
 @pytest.mark.parametrize("units", [0, -1, 2.5, True, "4"])
 def test_a_wrong_number_of_units_is_refused(cell_class, units):
-    with pytest.raises(ValueError, match=r"units is .*; expected a whole number"):
+    with pytest.raises(ValueError, match=r"units is .*; expected a positive integer"):
         cell_class(units)
 
 

@@ -23,8 +23,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from utils import data
-from utils.data import Series, load_sines, load_stock, read_csv, verified
+from utils import datasets
+from utils.datasets import Series, files, load_sines, load_stock, read_csv, verified
 
 FILES = (
     "GOOG.csv",
@@ -178,11 +178,11 @@ def test_sines_of_another_count_and_length_are_the_same_examples():
     ("arguments", "sentence"),
     [
         ((10_001,), "The count is 10001; expected at most 10000, the examples there are."),
-        ((0,), "The count is 0; expected a positive integer."),
-        ((2.0,), "The count is 2.0; expected a positive integer."),
-        ((True,), "The count is True; expected a positive integer."),
-        ((5, 0), "The time is 0; expected a positive integer."),
-        ((5, "24"), "The time is '24'; expected a positive integer."),
+        ((0,), "count is 0; expected a positive integer."),
+        ((2.0,), "count is 2.0; expected a positive integer."),
+        ((True,), "count is True; expected a positive integer."),
+        ((5, 0), "time is 0; expected a positive integer."),
+        ((5, "24"), "time is '24'; expected a positive integer."),
     ],
 )
 def test_sines_refuse_a_bad_count_or_time(arguments, sentence):
@@ -203,20 +203,20 @@ def test_sines_refuse_a_bad_count_or_time(arguments, sentence):
     ],
 )
 def test_names_are_lower_case_letters_each_once(kind, count, start):
-    names = data.load_names(kind)
+    names = datasets.load_names(kind)
     assert (len(names), names[:3]) == (count, start)
     assert len(set(names)) == count
     assert set("".join(names)) == set(string.ascii_lowercase)
 
 
 def test_all_first_names_are_those_of_women_and_of_men():
-    female, male = set(data.load_names("female")), set(data.load_names("male"))
-    assert set(data.load_names("first")) == female | male
+    female, male = set(datasets.load_names("female")), set(datasets.load_names("male"))
+    assert set(datasets.load_names("first")) == female | male
     assert len(female & male) == 331
 
 
 def test_the_play_is_speakers_and_speeches_only():
-    play = data.load_play()
+    play = datasets.load_play()
     assert len(play) == 169_497
     assert play.isascii()
     assert play.startswith("BERNARDO\nWho's there?\n\nFRANCISCO\nNay, answer me: stand,")
@@ -227,7 +227,7 @@ def test_the_play_is_speakers_and_speeches_only():
 
 
 def test_quatrains_are_four_lines_of_seven_and_share_no_two_lines():
-    quatrains = data.load_quatrains()
+    quatrains = datasets.load_quatrains()
     assert len(quatrains) == 9891
     seen: set[str] = set()
     for quatrain in quatrains:
@@ -242,7 +242,7 @@ def test_quatrains_are_four_lines_of_seven_and_share_no_two_lines():
     ("city", "first"), [("Seattle", [0.0, 12.8, 5.0, 4.7]), ("New York", [1.8, 10.0, 3.3, 5.1])]
 )
 def test_weather_has_every_day_of_four_years(city, first):
-    weather = data.load_weather(city)
+    weather = datasets.load_weather(city)
     assert weather.columns == ("precipitation", "temp_max", "temp_min", "wind")
     assert weather.units == ("mm", "°C", "°C", "m/s")
     assert weather.values.shape == (1461, 4)
@@ -250,11 +250,11 @@ def test_weather_has_every_day_of_four_years(city, first):
     np.testing.assert_array_equal(
         weather.times, np.arange("2012-01-01", "2016-01-01", dtype="datetime64[D]")
     )
-    assert (weather.name, weather.source) == (f"{city}, daily", data.WEATHER_SOURCE)
+    assert (weather.name, weather.source) == (f"{city}, daily", datasets.WEATHER_SOURCE)
 
 
 def test_vowels_have_the_official_split_and_lengths():
-    train, test = data.load_vowels(), data.load_vowels("test")
+    train, test = datasets.load_vowels(), datasets.load_vowels("test")
     np.testing.assert_array_equal(np.bincount(train.speakers), [30] * 9)
     # The counts of the documentation of the data set.
     np.testing.assert_array_equal(np.bincount(test.speakers), [31, 35, 88, 44, 29, 24, 40, 50, 29])
@@ -267,7 +267,7 @@ def test_vowels_have_the_official_split_and_lengths():
 
 
 def test_clothes_are_as_many_of_each_class_and_in_the_files_order():
-    train, test = data.load_fashion(), data.load_fashion("test")
+    train, test = datasets.load_fashion(), datasets.load_fashion("test")
     for (images, labels), each in ((train, 500), (test, 100)):
         assert images.shape == (10 * each, 28, 28)
         assert images.dtype == labels.dtype == np.uint8
@@ -276,7 +276,7 @@ def test_clothes_are_as_many_of_each_class_and_in_the_files_order():
     # The first labels of the two files of Fashion-MNIST: an ankle boot opens both.
     np.testing.assert_array_equal(train.labels[:10], [9, 0, 0, 3, 0, 2, 7, 2, 5, 5])
     np.testing.assert_array_equal(test.labels[:10], [9, 2, 1, 1, 6, 1, 4, 6, 5, 7])
-    assert data.FASHION_CLASSES[train.labels[0]] == "ankle boot"
+    assert datasets.FASHION_CLASSES[train.labels[0]] == "ankle boot"
     # No picture twice within a split, none in both: a test image was not trained on.
     both = np.concatenate([train.images, test.images])
     assert len({image.tobytes() for image in both}) == len(both)
@@ -286,8 +286,8 @@ def test_the_whole_of_fashion_mnist_is_kerass(monkeypatch):
     train = (np.zeros((3, 28, 28), np.uint8), np.array([1, 2, 3], np.uint8))
     test = (np.ones((2, 28, 28), np.uint8), np.array([4, 5], np.uint8))
     monkeypatch.setattr("keras.datasets.fashion_mnist.load_data", lambda: (train, test))
-    assert data.load_fashion(full=True).images is train[0]
-    assert data.load_fashion("test", full=True).labels is test[1]
+    assert datasets.load_fashion(full=True).images is train[0]
+    assert datasets.load_fashion("test", full=True).labels is test[1]
 
     def no_network():
         raise Exception("URL fetch failure on\n https://example.org: None")  # as Keras does
@@ -298,12 +298,12 @@ def test_the_whole_of_fashion_mnist_is_kerass(monkeypatch):
         "the course ships are taken (URL fetch failure on https://example.org: None)."
     )
     with pytest.raises(ConnectionError, match=f"^{re.escape(sentence)}$"):
-        data.load_fashion(full=True)
+        datasets.load_fashion(full=True)
 
 
 def test_dates_are_babels_and_mean_the_same_day():
     months = {"fr": "août", "de": "August", "es": "agosto", "zh": "8月"}
-    pairs = data.load_dates(tuple(months), 4000, seed=1)
+    pairs = datasets.load_dates(tuple(months), 4000, seed=1)
     assert len(pairs) == 4000
     for text, iso, language in pairs:
         date = datetime.date.fromisoformat(iso)
@@ -322,19 +322,19 @@ def test_dates_are_babels_and_mean_the_same_day():
 
 
 def test_dates_are_drawn_from_the_seed_and_reach_both_ends():
-    assert data.load_dates(("fr",), 50, seed=1) == data.load_dates(("fr",), 50, seed=1)
-    assert data.load_dates(("fr",), 50, seed=1) != data.load_dates(("fr",), 50, seed=2)
-    isos = {pair.iso for pair in data.load_dates(("fr",), 300_000, seed=3, styles=("medium",))}
+    assert datasets.load_dates(("fr",), 50, seed=1) == datasets.load_dates(("fr",), 50, seed=1)
+    assert datasets.load_dates(("fr",), 50, seed=1) != datasets.load_dates(("fr",), 50, seed=2)
+    isos = {pair.iso for pair in datasets.load_dates(("fr",), 300_000, seed=3, styles=("medium",))}
     assert (min(isos), max(isos)) == ("1950-01-01", "2049-12-31")
 
 
 def test_a_style_of_dates_is_kept():
-    full = data.load_dates(("fr",), 200, seed=1, styles=("full",))
+    full = datasets.load_dates(("fr",), 200, seed=1, styles=("full",))
     days = ("lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi", "dimanche")
     for text, iso, _ in full:
         assert text.startswith(days[datetime.date.fromisoformat(iso).weekday()])
     # Spanish writes "martes, 8 de julio de 2025", "8 de julio de 2025" and "8 jul 2025".
-    words = Counter(len(pair.text.split()) for pair in data.load_dates(("es",), 3000, seed=1))
+    words = Counter(len(pair.text.split()) for pair in datasets.load_dates(("es",), 3000, seed=1))
     assert sorted(words) == [3, 5, 6]
     assert min(words.values()) > 900
 
@@ -347,43 +347,43 @@ def test_a_language_babel_does_not_know_is_named(language):
         f"Babel does not know the language {language!r}; expected a code such as fr or pt_BR."
     )
     with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
-        data.load_dates(("fr", language), 5, seed=1)
+        datasets.load_dates(("fr", language), 5, seed=1)
 
 
 @pytest.mark.parametrize(
     ("call", "sentence"),
     [
         (
-            lambda: data.load_names("middle"),
+            lambda: datasets.load_names("middle"),
             "There are no 'middle' names; expected one of first, female, male, last.",
         ),
         (
-            lambda: data.load_weather("Paris"),
+            lambda: datasets.load_weather("Paris"),
             "There is no weather of 'Paris'; expected one of Seattle, New York.",
         ),
         (
-            lambda: data.load_vowels("valid"),
+            lambda: datasets.load_vowels("valid"),
             "There is no split 'valid' of the vowels; expected train or test.",
         ),
         (
-            lambda: data.load_fashion("valid"),
+            lambda: datasets.load_fashion("valid"),
             "There is no split 'valid' of the clothes; expected train or test.",
         ),
         (
-            lambda: data.load_dates("fr", 5, seed=1),
+            lambda: datasets.load_dates("fr", 5, seed=1),
             "The languages are 'fr'; expected a list with at least one name.",
         ),
         (
-            lambda: data.load_dates((), 5, seed=1),
+            lambda: datasets.load_dates((), 5, seed=1),
             "The languages are (); expected a list with at least one name.",
         ),
         (
-            lambda: data.load_dates(("fr",), 5, seed=1, styles=("short",)),
+            lambda: datasets.load_dates(("fr",), 5, seed=1, styles=("short",)),
             "There is no style 'short'; expected full, long, medium.",
         ),
         (
-            lambda: data.load_dates(("fr",), 0, seed=1),
-            "The count is 0; expected a positive integer.",
+            lambda: datasets.load_dates(("fr",), 0, seed=1),
+            "count is 0; expected a positive integer.",
         ),
     ],
 )
@@ -396,14 +396,14 @@ def test_what_there_is_not_is_refused_with_one_sentence(call, sentence):
 def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of data/ that the loaders use and a test may damage."""
     folder = tmp_path / "data"
-    shutil.copytree(data.DATA_FOLDER, folder)
-    monkeypatch.setattr(data, "DATA_FOLDER", folder)
+    shutil.copytree(datasets.DATA_FOLDER, folder)
+    monkeypatch.setattr(files, "DATA_FOLDER", folder)
     return folder
 
 
 @pytest.mark.parametrize("name", FILES)
 def test_a_verified_file_is_the_one_in_the_folder(name):
-    assert verified(name) == data.DATA_FOLDER / name
+    assert verified(name) == datasets.DATA_FOLDER / name
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -452,22 +452,22 @@ def test_a_file_is_hashed_once_per_process(copy):
 
 
 def test_readme_checksums_and_files_agree():
-    lines = (data.DATA_FOLDER / "SHA256SUMS").read_text(encoding="utf-8").splitlines()
+    lines = (datasets.DATA_FOLDER / "SHA256SUMS").read_text(encoding="utf-8").splitlines()
     listed = dict(reversed(line.split("  ")) for line in lines)
-    readme = (data.DATA_FOLDER / "README.md").read_text(encoding="utf-8")
+    readme = (datasets.DATA_FOLDER / "README.md").read_text(encoding="utf-8")
     rows = [line.split("|") for line in readme.splitlines() if line.startswith("| `")]
     described = {row[1].strip(" `"): row[7].strip(" `") for row in rows}
     others = {"README.md", "SHA256SUMS", "build.py"}
     there = {
         path.name: sha256(path)
-        for path in data.DATA_FOLDER.iterdir()
+        for path in datasets.DATA_FOLDER.iterdir()
         if path.is_file() and path.name not in others and not path.name.startswith(".")
     }
     assert listed == described == there
     for name in ("GOOG", "IBM"):
         row = next(row for row in rows if f"{name}.csv" in row[1])
         assert row[4].strip() == f"{len(load_stock(name).values):,}"
-    assert sum(path.stat().st_size for path in data.DATA_FOLDER.iterdir()) < 8e6
+    assert sum(path.stat().st_size for path in datasets.DATA_FOLDER.iterdir()) < 8e6
 
 
 # --- build.py -----------------------------------------------------------------------------------
@@ -756,7 +756,7 @@ def test_sines_are_rebuilt_byte_for_byte(build, tmp_path, capsys):
 def test_clothes_are_packed_small_and_read_by_numpy(build):
     with zipfile.ZipFile(verified("fashion_mnist.npz")) as archive:
         assert {info.compress_type for info in archive.infolist()} == {zipfile.ZIP_BZIP2}
-    arrays = dict(data.load_fashion("test")._asdict())
+    arrays = dict(datasets.load_fashion("test")._asdict())
     with np.load(io.BytesIO(build.npz(zipfile.ZIP_BZIP2, **arrays)), allow_pickle=False) as made:
         np.testing.assert_array_equal(made["images"], arrays["images"])
 
@@ -785,7 +785,7 @@ def test_another_content_is_refused_and_the_file_is_left_as_it_was(build, tmp_pa
 
 def test_record_writes_file_and_hash_and_keeps_the_other_hashes(build, tmp_path, monkeypatch):
     sums = tmp_path / "SHA256SUMS"
-    shutil.copy(data.DATA_FOLDER / "SHA256SUMS", sums)
+    shutil.copy(datasets.DATA_FOLDER / "SHA256SUMS", sums)
     monkeypatch.setattr(build, "CHECKSUMS", sums)
     before = sums.read_text().splitlines()
     wheel = made_up_wheel(tmp_path, STOCKS)
@@ -1119,7 +1119,7 @@ def test_too_few_rows_say_how_many_are_needed(tmp_path):
     with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
         read_csv(path)
     assert read_csv(path, min_rows=24).values.shape == (24, 1)
-    with pytest.raises(ValueError, match=r"^The min_rows is 0; expected a positive integer\.$"):
+    with pytest.raises(ValueError, match=r"^min_rows is 0; expected a positive integer\.$"):
         read_csv(path, min_rows=0)
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from utils import models
+from utils.lessons import dcgan
 
 NOISE = np.random.default_rng(0).normal(size=(8, 50)).astype("float32")
 IMAGES = np.random.default_rng(1).uniform(-1, 1, size=(8, 28, 28, 1)).astype("float32")
@@ -17,7 +17,7 @@ def kinds(model, kind) -> list[keras.layers.Layer]:
 
 
 def test_generator_doubles_seven_twice():
-    model = models.dcgan_generator(50, seed=0)
+    model = dcgan.dcgan_generator(50, seed=0)
     assert model.input_shape == (None, 50)
     sides = [layer.output.shape[1:] for layer in kinds(model, keras.layers.Conv2DTranspose)]
     assert sides == [(14, 14, 32), (28, 28, 1)]
@@ -30,7 +30,7 @@ def test_generator_doubles_seven_twice():
 
 
 def test_discriminator_halves_twenty_eight_twice():
-    model = models.dcgan_discriminator(seed=0)
+    model = dcgan.dcgan_discriminator(seed=0)
     sides = [layer.output.shape[1:] for layer in kinds(model, keras.layers.Conv2D)]
     assert sides == [(14, 14, 32), (7, 7, 64)]
     assert model(IMAGES).shape == (8, 1)
@@ -38,7 +38,7 @@ def test_discriminator_halves_twenty_eight_twice():
 
 
 def test_numbers_of_weights():
-    generator, discriminator = models.dcgan_generator(50), models.dcgan_discriminator()
+    generator, discriminator = dcgan.dcgan_generator(50), dcgan.dcgan_discriminator()
     dense, up, image = 50 * 7 * 7 * 64, 4 * 4 * 64 * 32, 4 * 4 * 32 + 1
     assert generator.count_params() == dense + 4 * 64 + up + 4 * 32 + image
     down, again, logit = 4 * 4 * 32 + 32, 4 * 4 * 32 * 64, 7 * 7 * 64 + 1
@@ -47,7 +47,7 @@ def test_numbers_of_weights():
 
 @pytest.mark.parametrize(
     ("model", "inputs"),
-    [(models.dcgan_generator(50), NOISE), (models.dcgan_discriminator(), IMAGES)],
+    [(dcgan.dcgan_generator(50), NOISE), (dcgan.dcgan_discriminator(), IMAGES)],
 )
 def test_an_output_depends_on_its_batch_in_training_only(model, inputs):
     alone, among = model(inputs[:2], training=False), model(inputs, training=False)[:2]
@@ -57,10 +57,10 @@ def test_an_output_depends_on_its_batch_in_training_only(model, inputs):
 
 
 def test_neither_the_images_nor_their_first_reader_are_normalised():
-    discriminator = models.dcgan_discriminator()
+    discriminator = dcgan.dcgan_discriminator()
     (normalise,) = kinds(discriminator, keras.layers.BatchNormalization)
     assert normalise.output.shape[1:] == (7, 7, 64)
-    generator = models.dcgan_generator()
+    generator = dcgan.dcgan_generator()
     assert [
         layer.output.shape[1:] for layer in kinds(generator, keras.layers.BatchNormalization)
     ] == [
@@ -71,14 +71,14 @@ def test_neither_the_images_nor_their_first_reader_are_normalised():
 
 
 def test_leaky_in_the_discriminator_and_not_in_the_generator():
-    leaky = kinds(models.dcgan_discriminator(), keras.layers.LeakyReLU)
+    leaky = kinds(dcgan.dcgan_discriminator(), keras.layers.LeakyReLU)
     assert [layer.negative_slope for layer in leaky] == [pytest.approx(0.2)] * 2
-    assert not kinds(models.dcgan_generator(), keras.layers.LeakyReLU)
-    assert len(kinds(models.dcgan_generator(), keras.layers.ReLU)) == 2
+    assert not kinds(dcgan.dcgan_generator(), keras.layers.LeakyReLU)
+    assert len(kinds(dcgan.dcgan_generator(), keras.layers.ReLU)) == 2
 
 
 def test_initial_weights_are_the_papers():
-    for model in (models.dcgan_generator(), models.dcgan_discriminator()):
+    for model in (dcgan.dcgan_generator(), dcgan.dcgan_discriminator()):
         kernels = [w.numpy() for w in model.trainable_weights if w.name == "kernel"]
         assert len(kernels) == 3
         for kernel in kernels:
@@ -86,7 +86,7 @@ def test_initial_weights_are_the_papers():
             assert abs(kernel.mean()) < 0.002
 
 
-@pytest.mark.parametrize("build", [models.dcgan_generator, models.dcgan_discriminator])
+@pytest.mark.parametrize("build", [dcgan.dcgan_generator, dcgan.dcgan_discriminator])
 def test_a_seed_decides_the_weights(build):
     first, again, other = (build(seed=seed).get_weights() for seed in (1, 1, 2))
     assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
@@ -94,7 +94,7 @@ def test_a_seed_decides_the_weights(build):
 
 
 def test_the_generator_has_a_gradient_through_the_discriminator():
-    generator, discriminator = models.dcgan_generator(), models.dcgan_discriminator()
+    generator, discriminator = dcgan.dcgan_generator(), dcgan.dcgan_discriminator()
     with tf.GradientTape() as tape:
         logits = discriminator(generator(NOISE, training=True), training=True)
         loss = tf.reduce_mean(tf.nn.softplus(-logits))
@@ -106,11 +106,11 @@ def test_the_generator_has_a_gradient_through_the_discriminator():
 @pytest.mark.parametrize(
     "call",
     [
-        lambda: models.dcgan_generator(0),
-        lambda: models.dcgan_generator(channels=0),
-        lambda: models.dcgan_discriminator(channels=-1),
+        lambda: dcgan.dcgan_generator(0),
+        lambda: dcgan.dcgan_generator(channels=0),
+        lambda: dcgan.dcgan_discriminator(channels=-1),
     ],
 )
 def test_bad_sizes_are_refused(call):
-    with pytest.raises(ValueError, match="expected at least 1"):
+    with pytest.raises(ValueError, match="expected a positive integer"):
         call()

@@ -13,12 +13,13 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 
-from utils import distributed, train
-from utils.distributed import LOST, launch, read_tf_config, sines_trainer, tf_config
-from utils.training import GanTrainer
+from utils import lstm_gan, train
+from utils.lessons import workers
+from utils.lessons.workers import launch, sines_trainer
+from utils.lstm_gan import LOST, GanTrainer, read_tf_config, tf_config
 
 SIZE = {"steps": 8, "batch": 16, "units": 8, "window": 6}
-WORKER = ["-m", "utils.distributed", *(f"--{key}={value}" for key, value in SIZE.items())]
+WORKER = ["-m", "utils.lessons.workers", *(f"--{key}={value}" for key, value in SIZE.items())]
 WORKER += ["--every=4"]
 # No loss depends on these: it compares logits with logits, so that their common shift cancels, and
 # standardising takes out what is added to all of a generator's outputs. Their gradients are
@@ -78,7 +79,7 @@ def together(tmp_path_factory):
 
 def test_two_replicas_give_the_weights_of_one(alone, tmp_path):
     command = [sys.executable, *WORKER, "--strategy=mirrored", str(tmp_path)]
-    run = subprocess.run(command, cwd=distributed.ROOT, capture_output=True, text=True, timeout=300)
+    run = subprocess.run(command, cwd=workers.ROOT, capture_output=True, text=True, timeout=300)
     assert run.returncode == 0, run.stderr
     assert "2 replicas, step 8" in run.stdout
     two = restored(tmp_path)
@@ -189,15 +190,15 @@ def test_an_interrupt_leaves_no_worker_behind(monkeypatch):
     def interrupt(seconds):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(distributed.subprocess, "Popen", noted)
-    monkeypatch.setattr(distributed.time, "sleep", interrupt)
+    monkeypatch.setattr(workers.subprocess, "Popen", noted)
+    monkeypatch.setattr(workers.time, "sleep", interrupt)
     with pytest.raises(KeyboardInterrupt):
         launch(["-c", "import time; time.sleep(60)"])
     assert [process.returncode for process in started] == [-signal.SIGKILL] * 2
 
 
 def test_free_addresses_differ():
-    addresses = distributed.free_addresses(20)
+    addresses = workers.free_addresses(20)
     assert len(set(addresses)) == 20
     assert read_tf_config(tf_config(addresses, 19)).index == 19
 
@@ -239,7 +240,7 @@ def test_a_bad_tf_config_is_refused_in_one_sentence(text, message, monkeypatch, 
     assert error.startswith("error: TF_CONFIG")
     assert error.count("\n") == 1
     assert not out.exists()
-    assert distributed.main([str(out)]) == 2
+    assert workers.main([str(out)]) == 2
 
 
 def test_a_good_tf_config_is_read():
@@ -270,14 +271,14 @@ def test_a_worker_at_another_step_is_refused():
 
 def test_an_unknown_strategy_and_a_late_one_are_refused():
     with pytest.raises(ValueError, match="no strategy 'parameter'; expected one of default"):
-        distributed.strategy("parameter")
-    assert distributed.strategy("default") is None
+        lstm_gan.get_strategy("parameter")
+    assert lstm_gan.get_strategy("default") is None
     tf.constant(1.0) + 1  # now TensorFlow is in use
     with pytest.raises(ValueError, match="before TensorFlow computes anything"):
-        distributed.split_cpu(5)
-    os.environ["TF_CONFIG"] = tf_config(distributed.free_addresses(2), 0)
+        lstm_gan.split_cpu(5)
+    os.environ["TF_CONFIG"] = tf_config(workers.free_addresses(2), 0)
     try:
         with pytest.raises(ValueError, match="could not be connected"):
-            distributed.strategy("multiworker")
+            lstm_gan.get_strategy("multiworker")
     finally:
         del os.environ["TF_CONFIG"]

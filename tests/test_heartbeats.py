@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from utils import data, models
+from utils import datasets, lstm_gan
 
 WINDOW, LATENT, FEATURES, CLASSES, UNITS = 7, 5, 2, 3, 6
 RNG = np.random.default_rng(0)
@@ -24,8 +24,8 @@ LABELS = np.array([0, 1, 2, 1], "int32")
 
 
 def test_the_record_is_five_minutes_in_the_recorders_steps():
-    record = data.load_heartbeats()
-    assert record.values.shape == (5 * 60 * data.HEARTBEATS_RATE, 1)
+    record = datasets.load_heartbeats()
+    assert record.values.shape == (5 * 60 * datasets.HEARTBEATS_RATE, 1)
     assert (record.columns, record.units, record.times) == (("MLII",), ("mV",), None)
     steps = 200 * record.values
     np.testing.assert_allclose(steps, np.round(steps), atol=1e-9)
@@ -74,7 +74,7 @@ def test_builder_refuses_another_package(build, tmp_path):
 
 
 def test_clock_against_numpy():
-    told = models.Clock(hands=2)(WINDOWS).numpy()
+    told = lstm_gan.Clock(hands=2)(WINDOWS).numpy()
     angle = 2 * np.pi * np.arange(WINDOW) / WINDOW
     hands = np.stack([np.sin(angle), np.sin(2 * angle), np.cos(angle), np.cos(2 * angle)], axis=1)
     np.testing.assert_array_equal(told[..., :FEATURES], WINDOWS)
@@ -82,12 +82,12 @@ def test_clock_against_numpy():
 
 
 def test_clock_keeps_its_hands_in_a_file():
-    again = models.Clock.from_config(models.Clock(hands=2).get_config())
-    np.testing.assert_array_equal(again(WINDOWS), models.Clock(hands=2)(WINDOWS))
+    again = lstm_gan.Clock.from_config(lstm_gan.Clock(hands=2).get_config())
+    np.testing.assert_array_equal(again(WINDOWS), lstm_gan.Clock(hands=2)(WINDOWS))
 
 
 def test_clock_tells_every_step_apart():
-    hands = models.Clock(hands=3)(np.zeros((1, 64, 1), "float32")).numpy()[0, :, 1:]
+    hands = lstm_gan.Clock(hands=3)(np.zeros((1, 64, 1), "float32")).numpy()[0, :, 1:]
     apart = np.linalg.norm(hands[:, None] - hands, axis=-1) + np.eye(64)
     assert apart.min() > 0.1
 
@@ -96,13 +96,15 @@ def test_clock_tells_every_step_apart():
 
 
 def small_generator(**options) -> keras.Model:
-    return models.conditional_lstm_generator(
+    return lstm_gan.conditional_lstm_generator(
         WINDOW, LATENT, FEATURES, CLASSES, units=UNITS, **options
     )
 
 
 def small_discriminator(**options) -> keras.Model:
-    model = models.conditional_lstm_discriminator(WINDOW, FEATURES, CLASSES, units=UNITS, **options)
+    model = lstm_gan.conditional_lstm_discriminator(
+        WINDOW, FEATURES, CLASSES, units=UNITS, **options
+    )
     table = model.get_layer("label")
     table.set_weights([np.random.default_rng(1).normal(size=(CLASSES, 2 * UNITS))])
     return model
@@ -159,7 +161,7 @@ def test_the_summary_is_the_mean_and_the_last_state():
 
 
 def test_an_untrained_discriminator_ignores_the_label_and_learns_it():
-    discriminator = models.conditional_lstm_discriminator(WINDOW, FEATURES, CLASSES, units=UNITS)
+    discriminator = lstm_gan.conditional_lstm_discriminator(WINDOW, FEATURES, CLASSES, units=UNITS)
     others = (LABELS + 1) % CLASSES
     with tf.GradientTape() as tape:
         logits = discriminator([WINDOWS, LABELS])
@@ -175,8 +177,8 @@ def test_both_forms_compute_the_same_and_the_loop_is_cudnns(build):
     loop.set_weights(unrolled.get_weights())
     inputs = [LATENTS if build is small_generator else WINDOWS, LABELS]
     np.testing.assert_allclose(unrolled(inputs), loop(inputs), atol=1e-6)
-    assert models.cudnn_eligible(loop)
-    assert not models.cudnn_eligible(unrolled)
+    assert lstm_gan.cudnn_eligible(loop)
+    assert not lstm_gan.cudnn_eligible(unrolled)
 
 
 def test_the_seed_decides_all_weights():
@@ -194,21 +196,21 @@ def test_models_survive_a_file(tmp_path, build):
     again = keras.models.load_model(tmp_path / "model.keras")
     inputs = [LATENTS if build is small_generator else WINDOWS, LABELS]
     np.testing.assert_array_equal(model(inputs), again(inputs))
-    clocks = [layer for layer in again.layers if isinstance(layer, models.Clock)]
+    clocks = [layer for layer in again.layers if isinstance(layer, lstm_gan.Clock)]
     assert [clock.hands for clock in clocks] == [3]
 
 
 @pytest.mark.parametrize(
     ("call", "name"),
     [
-        (lambda: models.conditional_lstm_generator(7, 5, 2, 0), "classes"),
-        (lambda: models.conditional_lstm_generator(7, 5, 2, 3, embedding=0), "embedding"),
-        (lambda: models.conditional_lstm_generator(7, 5, 2, 3, units=0), "units"),
-        (lambda: models.conditional_lstm_discriminator(0, 2, 3), "window"),
-        (lambda: models.conditional_lstm_discriminator(7, 2, 3, layers=0), "layers"),
-        (lambda: models.Clock(hands=0), "hands"),
+        (lambda: lstm_gan.conditional_lstm_generator(7, 5, 2, 0), "classes"),
+        (lambda: lstm_gan.conditional_lstm_generator(7, 5, 2, 3, embedding=0), "embedding"),
+        (lambda: lstm_gan.conditional_lstm_generator(7, 5, 2, 3, units=0), "units"),
+        (lambda: lstm_gan.conditional_lstm_discriminator(0, 2, 3), "window"),
+        (lambda: lstm_gan.conditional_lstm_discriminator(7, 2, 3, layers=0), "layers"),
+        (lambda: lstm_gan.Clock(hands=0), "hands"),
     ],
 )
 def test_a_size_below_one_is_named(call, name):
-    with pytest.raises(ValueError, match=f"The model's {name} is 0; expected at least 1"):
+    with pytest.raises(ValueError, match=f"{name} is 0; expected a positive integer"):
         call()

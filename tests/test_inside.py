@@ -9,7 +9,8 @@ import tensorflow as tf
 from scipy.integrate import quad
 from scipy.stats import norm
 
-from utils import inside, models
+from utils import lstm_gan
+from utils.lessons import inside, privacy
 
 TIME, FEATURES, UNITS = 7, 3, 5
 
@@ -30,7 +31,7 @@ def windows():
 
 @pytest.fixture(scope="module")
 def discriminator():
-    return models.lstm_discriminator(TIME, FEATURES, units=UNITS, layers=1, fused=False, seed=3)
+    return lstm_gan.lstm_discriminator(TIME, FEATURES, units=UNITS, layers=1, fused=False, seed=3)
 
 
 # ── Gates and units ───────────────────────────────────────────────────────────────────────────
@@ -248,7 +249,7 @@ def test_attributions_of_bad_input_are_refused(discriminator, windows):
             method(discriminator, windows, zero + np.nan)
         with pytest.raises(ValueError, match="function returned the shape"):
             method(lambda x: x, windows, zero)
-    with pytest.raises(ValueError, match="number of steps is 0"):
+    with pytest.raises(ValueError, match="steps is 0"):
         inside.integrated_gradients(discriminator, windows, zero, steps=0)
     with pytest.raises(ValueError, match="width is 0"):
         inside.occlusion(discriminator, windows, zero, width=0)
@@ -264,33 +265,33 @@ def test_attributions_of_bad_input_are_refused(discriminator, windows):
 def test_on_exchangeable_scores_the_attack_guesses():
     rng = np.random.default_rng(9)
     found = [
-        inside.membership_attack(*np.split(rng.normal(size=50), [20])).auc for _ in range(4000)
+        privacy.membership_attack(*np.split(rng.normal(size=50), [20])).auc for _ in range(4000)
     ]
-    chance = inside.membership_attack(np.zeros(20), np.zeros(30)).chance
+    chance = privacy.membership_attack(np.zeros(20), np.zeros(30)).chance
     assert np.mean(found) == pytest.approx(0.5, abs=4 * chance / np.sqrt(4000))
     assert np.std(found) == pytest.approx(chance, rel=0.05)
 
 
 def test_the_attack_finds_a_memorised_set():
-    attack = inside.membership_attack([3.0, 4.0], np.arange(-20.0, 0))
+    attack = privacy.membership_attack([3.0, 4.0], np.arange(-20.0, 0))
     assert attack.auc == 1
-    assert inside.membership_attack([-30.0], np.arange(-20.0, 0)).auc == 0
+    assert privacy.membership_attack([-30.0], np.arange(-20.0, 0)).auc == 0
     assert str(attack).startswith("1.00 (chance 0.50 ± ")
 
 
 def test_the_attack_counts_pairs_and_ties_half():
     members, outsiders = [1.0, 2.0, 2.0], [0.0, 2.0]
     wins = [np.sign(m - o) / 2 + 0.5 for m in members for o in outsiders]
-    assert inside.membership_attack(members, outsiders).auc == pytest.approx(np.mean(wins))
-    assert inside.membership_attack(np.ones(5), np.ones(7)).auc == 0.5
+    assert privacy.membership_attack(members, outsiders).auc == pytest.approx(np.mean(wins))
+    assert privacy.membership_attack(np.ones(5), np.ones(7)).auc == 0.5
 
 
 @pytest.mark.parametrize("bad", [[], [np.nan], [[1.0]]])
 def test_scores_of_nobody_are_refused(bad):
     with pytest.raises(ValueError, match="members"):
-        inside.membership_attack(bad, [1.0])
+        privacy.membership_attack(bad, [1.0])
     with pytest.raises(ValueError, match="outsiders"):
-        inside.membership_attack([1.0], bad)
+        privacy.membership_attack([1.0], bad)
 
 
 # ── The Gaussian mechanism ────────────────────────────────────────────────────────────────────
@@ -302,49 +303,49 @@ def test_delta_is_the_integral_that_defines_it(mu, epsilon):
         return max(norm.pdf(x, mu) - np.exp(epsilon) * norm.pdf(x), 0)
 
     kink = mu / 2 + epsilon / mu  # to the left of it the gap is 0
-    assert inside.gaussian_delta(mu, epsilon) == pytest.approx(quad(gap, kink, kink + 20)[0])
+    assert privacy.gaussian_delta(mu, epsilon) == pytest.approx(quad(gap, kink, kink + 20)[0])
 
 
 def test_epsilon_inverts_delta_and_stays_below_the_textbook_bound():
     for mu in (0.01, 0.2, 1.0, 5.0, 40.0):
-        epsilon = inside.gaussian_epsilon(mu, 1e-5)
+        epsilon = privacy.gaussian_epsilon(mu, 1e-5)
         if epsilon > 0:
-            assert inside.gaussian_delta(mu, epsilon) == pytest.approx(1e-5, rel=1e-6)
+            assert privacy.gaussian_delta(mu, epsilon) == pytest.approx(1e-5, rel=1e-6)
     for epsilon in (0.1, 0.5, 0.9):  # Dwork and Roth 2014, theorem A.1, for ε < 1
         noise = np.sqrt(2 * np.log(1.25 / 1e-5)) / epsilon
-        assert inside.gaussian_epsilon(inside.gaussian_mu(1.0, noise), 1e-5) < epsilon
+        assert privacy.gaussian_epsilon(privacy.gaussian_mu(1.0, noise), 1e-5) < epsilon
 
 
 def test_no_difference_is_perfect_privacy():
-    assert inside.gaussian_delta(0.0, 0.0) == 0
-    assert inside.gaussian_epsilon(0.0, 1e-9) == 0
-    assert inside.attack_bound(0.0) == 0.5
+    assert privacy.gaussian_delta(0.0, 0.0) == 0
+    assert privacy.gaussian_epsilon(0.0, 1e-9) == 0
+    assert privacy.attack_bound(0.0) == 0.5
 
 
 def test_many_releases_compose_as_their_sum_does():
     # T sums that all move the same way: their mean has the noise of one over √T.
-    assert inside.gaussian_mu(2.0, 4.0, 25) == pytest.approx(2.5)
+    assert privacy.gaussian_mu(2.0, 4.0, 25) == pytest.approx(2.5)
     rng = np.random.default_rng(10)
     releases = 4.0 * rng.normal(size=(2, 20_000, 25))
     with_record = releases[0].sum(axis=1) + 25 * 2.0
     without_record = releases[1].sum(axis=1)
-    attack = inside.membership_attack(with_record, without_record)
-    assert attack.auc == pytest.approx(inside.attack_bound(2.5), abs=0.005)
+    attack = privacy.membership_attack(with_record, without_record)
+    assert attack.auc == pytest.approx(privacy.attack_bound(2.5), abs=0.005)
 
 
 def test_the_noise_has_the_size_it_says_and_clipping_bounds_a_record():
     seed = tf.constant([1, 2])
     gradients = [tf.constant([[3.0, 0.0], [0.3, 0.0]]), tf.constant([[[4.0]], [[0.4]]])]
-    clean = inside.clipped_noisy_sum(gradients, 1.0, 0.0, seed)
+    clean = privacy.clipped_noisy_sum(gradients, 1.0, 0.0, seed)
     np.testing.assert_allclose(clean[0], [0.6 + 0.3, 0], atol=1e-6)  # 5 → 1; 0.5 stays
     np.testing.assert_allclose(clean[1], [[0.8 + 0.4]], atol=1e-6)
-    wide = inside.clipped_noisy_sum([tf.zeros((3, 50_000))], 0.5, 4.0, seed)[0].numpy()
+    wide = privacy.clipped_noisy_sum([tf.zeros((3, 50_000))], 0.5, 4.0, seed)[0].numpy()
     assert wide.std() == pytest.approx(2.0, rel=0.02)
     assert abs(wide.mean()) < 4 * 2.0 / np.sqrt(50_000)
 
 
 def test_two_weights_get_noise_of_their_own():
-    both = inside.clipped_noisy_sum([tf.zeros((2, 9)), tf.zeros((2, 9))], 1.0, 1.0, [3, 4])
+    both = privacy.clipped_noisy_sum([tf.zeros((2, 9)), tf.zeros((2, 9))], 1.0, 1.0, [3, 4])
     assert not np.allclose(both[0], both[1])
 
 
@@ -352,7 +353,7 @@ def test_gradients_of_single_records_are_what_each_alone_gives(discriminator, wi
     def loss(logits):
         return tf.reduce_mean(tf.nn.softplus(-logits))
 
-    found = inside.per_record_gradients(discriminator, loss, tf.constant(windows))
+    found = privacy.per_record_gradients(discriminator, loss, tf.constant(windows))
     for i, record in enumerate(windows):
         with tf.GradientTape() as tape:
             value = loss(discriminator(record[np.newaxis]))
@@ -367,7 +368,7 @@ def test_a_record_may_have_several_rows(discriminator, windows):
     def difference(logits):
         return logits[0, 0] - logits[1, 0]
 
-    found = inside.per_record_gradients(discriminator, difference, pairs)
+    found = privacy.per_record_gradients(discriminator, difference, pairs)
     for weight in found:  # the pairs 0 and 3 are the same, turned round
         np.testing.assert_allclose(weight[0], -weight[3], atol=1e-6)
 
@@ -375,21 +376,21 @@ def test_a_record_may_have_several_rows(discriminator, windows):
 def test_bad_mechanisms_are_refused(discriminator, windows):
     for bad in ((-1.0, 1.0, 1), (1.0, 0.0, 1), (1.0, 1.0, 0), (np.nan, 1.0, 1)):
         with pytest.raises(ValueError, match="releases"):
-            inside.gaussian_mu(*bad)
+            privacy.gaussian_mu(*bad)
     for bad in ((-1.0, 1.0), (1.0, -1.0), (np.nan, 1.0)):
         with pytest.raises(ValueError, match="at least 0"):
-            inside.gaussian_delta(*bad)
+            privacy.gaussian_delta(*bad)
     for delta in (0.0, 1.0, np.nan):
         with pytest.raises(ValueError, match="δ is"):
-            inside.gaussian_epsilon(1.0, delta)
+            privacy.gaussian_epsilon(1.0, delta)
     with pytest.raises(ValueError, match="μ is"):
-        inside.attack_bound(-0.1)
+        privacy.attack_bound(-0.1)
     for clip, noise, gradients in (
         (0.0, 1.0, [tf.zeros((1, 1))]),
         (1.0, -1.0, [tf.zeros((1, 1))]),
         (1.0, 1.0, []),
     ):
         with pytest.raises(ValueError, match="Clip"):
-            inside.clipped_noisy_sum(gradients, clip, noise, [1, 2])
+            privacy.clipped_noisy_sum(gradients, clip, noise, [1, 2])
     with pytest.raises(ValueError, match="records have the shape"):
-        inside.per_record_gradients(discriminator, tf.reduce_mean, tf.constant(windows[0]))
+        privacy.per_record_gradients(discriminator, tf.reduce_mean, tf.constant(windows[0]))

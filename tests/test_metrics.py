@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from utils import metrics
+from utils import evaluation
+from utils.evaluation import judges as gru
+from utils.evaluation import scores
 
 # A compilation of a judge is bound to its shapes: the tests share a few of them.
 COUNT, TIME, FEATURES = 60, 6, 3
@@ -28,7 +30,7 @@ def noise(seed: int, count: int = COUNT) -> np.ndarray:
 def random_weights(judges: int, layers: int, units: int, inputs: int = FEATURES) -> list:
     """Return the initial weights of several judges, with the biases moved away from zero."""
     rng = np.random.default_rng(5)
-    weights = [metrics._initial_weights(rng, inputs, layers, units) for _ in range(judges)]
+    weights = [gru.initial_weights(rng, inputs, layers, units) for _ in range(judges)]
     return [
         [w + rng.normal(0, 0.3, w.shape).astype("float32") for w in weight] for weight in weights
     ]
@@ -58,7 +60,7 @@ def test_judge_equals_keras_gru(layers, units):
     judges = random_weights(2, layers, units)
     windows = noise(0, 8).astype("float32")
     chosen = np.array([[0, 1, 2, 3], [7, 6, 5, 4]])
-    logits = metrics._logits(metrics._stack(judges), tf.constant(windows), tf.constant(chosen))
+    logits = gru.judge_logits(gru.stack(judges), tf.constant(windows), tf.constant(chosen))
     for judge, weights in enumerate(judges):
         model = keras_judge(weights)
         expected = model(windows[chosen[judge]]).numpy()[:, 0]
@@ -69,11 +71,11 @@ def test_written_out_gradient_equals_keras():
     weights = random_weights(1, 2, 4)[0]
     windows = noise(1, 8).astype("float32")
     pull = np.random.default_rng(2).normal(size=(8, TIME)).astype("float32")
-    stacked = metrics._stack([weights])
+    stacked = gru.stack([weights])
     with tf.GradientTape() as tape:
         tape.watch(stacked)
         x = tf.transpose(windows[None], [2, 0, 3, 1])
-        outputs = metrics._dense(stacked, metrics._states(stacked, x))[:, 0]
+        outputs = gru._dense(stacked, gru._states(stacked, x))[:, 0]
         loss = tf.reduce_sum(outputs * pull.T)
     gradients = [g.numpy()[0] for g in tape.gradient(loss, stacked)]
     model = keras_judge(weights, dense_on_all=True)
@@ -89,8 +91,8 @@ def test_training_equals_keras_adam_on_cross_entropy():
     windows = noise(3, 16).astype("float32")
     target = np.array([1, 1, 1, 0, 0], "float32")
     batches = np.random.default_rng(4).integers(0, 16, (20, 1, 5))
-    trained = metrics._train_classifier(
-        metrics._stack([weights]),
+    trained = gru.train_classifier(
+        gru.stack([weights]),
         tf.constant(windows),
         tf.constant(target),
         tf.constant(batches),
@@ -121,12 +123,12 @@ def test_judges_trained_together_equal_each_trained_alone(kind):
     target = tf.constant(np.repeat([1, 0], 4).astype("float32"))
 
     def train(these: list[int]) -> list[np.ndarray]:
-        start = metrics._stack([judges[k] for k in these])
+        start = gru.stack([judges[k] for k in these])
         chosen = tf.constant(batches[:, these])
         if kind == "classifier":
-            trained = metrics._train_classifier(start, windows, target, chosen, tf.constant(0.01))
+            trained = gru.train_classifier(start, windows, target, chosen, tf.constant(0.01))
         else:
-            trained = metrics._train_forecaster(start, windows, chosen, tf.constant(0.01))
+            trained = gru.train_forecaster(start, windows, chosen, tf.constant(0.01))
         return [w.numpy() for w in trained]
 
     together = train([0, 1, 2])
@@ -137,7 +139,7 @@ def test_judges_trained_together_equal_each_trained_alone(kind):
 
 
 def test_judges_start_as_keras_starts_them():
-    weights = metrics._initial_weights(np.random.default_rng(0), 40, 2, 32)
+    weights = gru.initial_weights(np.random.default_rng(0), 40, 2, 32)
     assert [w.shape for w in weights[:3]] == [(96, 40), (96, 32), (96, 1)]
     limit = math.sqrt(6 / (96 + 40))
     assert 0.9 * limit < np.abs(weights[0]).max() <= limit
@@ -148,8 +150,8 @@ def test_judges_start_as_keras_starts_them():
 
 
 def test_standard_error_is_open_again_after_the_first_compilation(capfd):
-    metrics._silence_first_compilation.cache_clear()
-    metrics._silence_first_compilation()
+    scores._silence_first_compilation.cache_clear()
+    scores._silence_first_compilation()
     os.write(2, b"heard")
     assert capfd.readouterr().err == "heard"
 
@@ -161,7 +163,7 @@ def test_accuracy_by_hand():
     logits = np.array([[2.0, -1.0, 0.0, -3.0], [1.0, 1.0, 1.0, 1.0]])
     is_real = np.array([[True, True, False, False], [True, False, False, False]])
     # Judge 1: right, wrong, right (0 is not above 0), right. Judge 2: right, then three wrong.
-    np.testing.assert_array_equal(metrics._accuracy(logits, is_real), [0.75, 0.25])
+    np.testing.assert_array_equal(scores._accuracy(logits, is_real), [0.75, 0.25])
 
 
 def test_positive_logit_means_real():
@@ -169,20 +171,18 @@ def test_positive_logit_means_real():
     windows = tf.constant(windows.astype("float32"))
     batches = np.tile(np.r_[0:4, 20:24], (60, 1, 1))
     target = tf.constant(np.repeat([1, 0], 4).astype("float32"))
-    start = metrics._stack([metrics._initial_weights(np.random.default_rng(0), FEATURES, 1, 2)])
-    trained = metrics._train_classifier(
-        start, windows, target, tf.constant(batches), tf.constant(0.05)
-    )
-    logits = metrics._logits(trained, windows, tf.constant([[0, 20]])).numpy()[0]
+    start = gru.stack([gru.initial_weights(np.random.default_rng(0), FEATURES, 1, 2)])
+    trained = gru.train_classifier(start, windows, target, tf.constant(batches), tf.constant(0.05))
+    logits = gru.judge_logits(trained, windows, tf.constant([[0, 20]])).numpy()[0]
     assert logits[0] > 0 > logits[1]
 
 
 def test_disjoint_sets_are_told_apart_and_equal_distributions_are_not():
-    apart = metrics.discriminative_score(
+    apart = evaluation.discriminative_score(
         np.zeros((COUNT, TIME, FEATURES)), np.ones((COUNT, TIME, FEATURES)), **QUICK
     )
     assert apart.values == (0.5, 0.5)
-    alike = metrics.discriminative_score(noise(8), noise(9), **QUICK)
+    alike = evaluation.discriminative_score(noise(8), noise(9), **QUICK)
     # 12 + 12 held-out windows a judge: three standard deviations of a coin are 0.31.
     assert all(value <= 3 * 0.5 / math.sqrt(24) for value in alike.values)
 
@@ -190,19 +190,19 @@ def test_disjoint_sets_are_told_apart_and_equal_distributions_are_not():
 def test_judge_is_tested_on_windows_it_never_saw():
     # A judge wide enough to learn 24 + 24 windows of noise by heart would score 0.5 on them.
     options = {**QUICK, "repeats": 4, "steps": 300, "units": 16, "learning_rate": 0.02}
-    score = metrics.discriminative_score(noise(10, 30), noise(11, 30), **options)
+    score = evaluation.discriminative_score(noise(10, 30), noise(11, 30), **options)
     assert score.mean < 0.3
 
 
 def test_split_is_disjoint_and_leaves_a_fifth_of_the_published_size():
-    train, test = metrics._split(3661, np.random.default_rng(0))
+    train, test = scores._split(3661, np.random.default_rng(0))
     assert (len(train), 2 * len(test)) == (2928, 1466)
     assert sorted(np.concatenate([train, test])) == list(range(3661))
 
 
 def test_batches_hold_distinct_windows_of_each_pool():
     pools = np.arange(10), np.arange(10, 14)
-    batches = metrics._draw(np.random.default_rng(0), 50, 6, *pools)
+    batches = scores._draw(np.random.default_rng(0), 50, 6, *pools)
     assert batches.shape == (50, 10)  # 6 of the ten, and all 4 of the four
     for one in batches:
         assert len(set(one)) == 10
@@ -214,15 +214,15 @@ def test_score_ignores_the_units_of_the_data():
     real, fake = noise(12), noise(13) * 0.7
     units = np.array([1000.0, 0.01, 5.0])
     offset = np.array([-3.0, 0.0, 700.0])
-    plain = metrics.discriminative_score(real, fake, **QUICK)
-    other = metrics.discriminative_score(real * units + offset, fake * units + offset, **QUICK)
+    plain = evaluation.discriminative_score(real, fake, **QUICK)
+    other = evaluation.discriminative_score(real * units + offset, fake * units + offset, **QUICK)
     np.testing.assert_allclose(plain.values, other.values, atol=1 / 24 + 1e-9)
 
 
 def test_real_minimum_and_maximum_scale_both_sets():
     real = np.linspace(10, 20, COUNT * TIME).reshape(COUNT, TIME, 1)
     fake = np.full_like(real, 25.0)
-    scaled_real, scaled_fake = metrics._scaled_pair(real, fake)
+    scaled_real, scaled_fake = scores._scaled_pair(real, fake)
     assert (scaled_real.min(), scaled_real.max()) == (0, 1)
     assert np.all(scaled_fake == 1.5)
 
@@ -230,17 +230,17 @@ def test_real_minimum_and_maximum_scale_both_sets():
 def test_constant_feature_maps_to_zero():
     real, fake = noise(14), noise(15)
     real[..., 1] = fake[..., 1] = 1234.5
-    for scaled in metrics._scaled_pair(real, fake):
+    for scaled in scores._scaled_pair(real, fake):
         assert not scaled[..., 1].any()
 
 
 def test_same_seed_same_score_and_more_repeats_keep_the_earlier():
     real, fake = noise(16), noise(17) * 0.8
-    first = metrics.discriminative_score(real, fake, **QUICK, seed=3)
-    assert first == metrics.discriminative_score(real, fake, **QUICK, seed=3)
-    more = metrics.discriminative_score(real, fake, **{**QUICK, "repeats": 3}, seed=3)
+    first = evaluation.discriminative_score(real, fake, **QUICK, seed=3)
+    assert first == evaluation.discriminative_score(real, fake, **QUICK, seed=3)
+    more = evaluation.discriminative_score(real, fake, **{**QUICK, "repeats": 3}, seed=3)
     assert more.values[:2] == first.values
-    others = [metrics.discriminative_score(real, fake, **QUICK, seed=s).values for s in (4, 5)]
+    others = [evaluation.discriminative_score(real, fake, **QUICK, seed=s).values for s in (4, 5)]
     assert any(values != first.values for values in others)
 
 
@@ -249,45 +249,45 @@ def test_strong_judge_sees_an_order_that_values_alone_do_not_show():
     real = np.sort(rng.random((COUNT, TIME, 1)), axis=1)
     fake = rng.random((COUNT, TIME, 1))
     options = {**QUICK, "repeats": 1, "learning_rate": 0.01}
-    score = metrics.discriminative_score(real, fake, **options, **metrics.STRONG_JUDGE)
+    score = evaluation.discriminative_score(real, fake, **options, **evaluation.STRONG_JUDGE)
     assert score.mean > 0.3
-    assert metrics.STRONG_JUDGE == {"layers": 2, "units": 32}
+    assert evaluation.STRONG_JUDGE == {"layers": 2, "units": 32}
 
 
 def test_real_versus_real_is_the_score_of_two_halves():
     real = noise(19, 2 * COUNT)
-    half, other = metrics.split_real(real, seed=2)
-    floor = metrics.real_versus_real(real, seed=2, **QUICK)
-    assert floor == metrics.discriminative_score(half, other, seed=2, **QUICK)
+    half, other = evaluation.split_real(real, seed=2)
+    floor = evaluation.real_versus_real(real, seed=2, **QUICK)
+    assert floor == evaluation.discriminative_score(half, other, seed=2, **QUICK)
 
 
 def test_halves_are_disjoint_and_random():
     windows = np.arange(11.0).reshape(11, 1, 1)
-    half, other = metrics.split_real(windows, seed=0)
+    half, other = evaluation.split_real(windows, seed=0)
     assert (len(half), len(other)) == (5, 6)
     assert sorted(np.concatenate([half, other]).ravel()) == list(range(11))
     assert list(half.ravel()) != list(range(5))
-    assert not np.array_equal(half, metrics.split_real(windows, seed=1)[0])
+    assert not np.array_equal(half, evaluation.split_real(windows, seed=1)[0])
 
 
 @pytest.mark.parametrize(
     ("test_size", "mean", "bound"), [(1466, 0.0104, 0.0256), (4000, 0.0063, 0.0155)]
 )
 def test_chance_agrees_with_simulated_coins(test_size, mean, bound):
-    assert metrics.chance_bound(test_size) == pytest.approx(bound, abs=5e-5)
-    assert metrics.chance_mean(test_size) == pytest.approx(mean, abs=5e-5)
+    assert evaluation.chance_bound(test_size) == pytest.approx(bound, abs=5e-5)
+    assert evaluation.chance_mean(test_size) == pytest.approx(mean, abs=5e-5)
     right = np.random.default_rng(0).binomial(test_size, 0.5, 100_000)
     scores = np.abs(right / test_size - 0.5)
-    assert scores.mean() == pytest.approx(metrics.chance_mean(test_size), rel=0.01)
-    assert np.mean(scores <= metrics.chance_bound(test_size)) == pytest.approx(0.95, abs=0.01)
+    assert scores.mean() == pytest.approx(evaluation.chance_mean(test_size), rel=0.01)
+    assert np.mean(scores <= evaluation.chance_bound(test_size)) == pytest.approx(0.95, abs=0.01)
 
 
 def test_score_prints_mean_and_sample_deviation():
-    score = metrics.Score((0.02, 0.04, 0.06))
+    score = evaluation.Score((0.02, 0.04, 0.06))
     assert (score.mean, score.std) == (pytest.approx(0.04), pytest.approx(0.02))
     assert str(score) == "0.040 ± 0.020"
-    assert str(metrics.Score((0.0414,))) == "0.041"
-    assert math.isnan(metrics.Score((0.1,)).std)
+    assert str(evaluation.Score((0.0414,))) == "0.041"
+    assert math.isnan(evaluation.Score((0.1,)).std)
 
 
 # ── The predictive score ──────────────────────────────────────────────────────────────────────
@@ -295,10 +295,10 @@ def test_score_prints_mean_and_sample_deviation():
 
 def test_forecaster_reads_the_other_features_and_forecasts_the_last_a_step_ahead():
     windows = np.arange(2 * 4 * 3, dtype="float32").reshape(2, 4, 3)
-    x, future = metrics._inputs_and_future(tf.constant(windows), tf.constant([[1]]))
+    x, future = gru._inputs_and_future(tf.constant(windows), tf.constant([[1]]))
     np.testing.assert_array_equal(x[:, 0, :, 0], windows[1, :3, :2])
     np.testing.assert_array_equal(future[:, 0, 0], windows[1, 1:, 2])
-    x, future = metrics._inputs_and_future(tf.constant(windows[..., :1]), tf.constant([[0]]))
+    x, future = gru._inputs_and_future(tf.constant(windows[..., :1]), tf.constant([[0]]))
     np.testing.assert_array_equal(x[:, 0, 0, 0], windows[0, :3, 0])
     np.testing.assert_array_equal(future[:, 0, 0], windows[0, 1:, 0])
 
@@ -308,7 +308,7 @@ def test_forecast_error_by_hand():
     weights = [np.zeros_like(w) for w in random_weights(1, 1, 2, FEATURES - 1)[0]]
     weights[-1] += math.log(3)  # the sigmoid of log 3 is 0.75
     chosen = tf.constant([[0, 1, 2, 3]])
-    error = metrics._absolute_error(metrics._stack([weights]), tf.constant(windows), chosen)
+    error = gru.absolute_error(gru.stack([weights]), tf.constant(windows), chosen)
     assert error.numpy()[0] == pytest.approx(np.abs(windows[:, 1:, 2] - 0.75).mean(), abs=1e-6)
 
 
@@ -317,19 +317,19 @@ def test_predictable_last_feature_scores_lower_than_noise():
     random = noise(21)
     predictable = noise(22)
     predictable[:, 1:, 2] = predictable[:, :-1, 0]  # the last feature follows the first
-    good = metrics.predictive_score(predictable, predictable, **options)
-    bad = metrics.predictive_score(random, random, **options)
+    good = evaluation.predictive_score(predictable, predictable, **options)
+    bad = evaluation.predictive_score(random, random, **options)
     assert good.mean < 0.12
     assert bad.mean == pytest.approx(0.25, abs=0.03)  # the mean absolute deviation of U(0, 1)
     # Trained on one, tested on the other: what counts is the training on the generated windows.
-    assert metrics.predictive_score(predictable, random, **options).mean > 2 * good.mean
+    assert evaluation.predictive_score(predictable, random, **options).mean > 2 * good.mean
 
 
 def test_forecaster_learns_the_generated_and_is_tested_on_the_real_windows():
     real, fake = noise(23), noise(24)
     fake[..., 2] = 0.9
-    score = metrics.predictive_score(real, fake, **{**QUICK, "steps": 200})
-    scaled, _ = metrics._scaled_pair(real, fake)
+    score = evaluation.predictive_score(real, fake, **{**QUICK, "steps": 200})
+    scaled, _ = scores._scaled_pair(real, fake)
     assert score.mean == pytest.approx(np.abs(scaled[:, 1:, 2] - 0.9).mean(), abs=0.03)
 
 
@@ -337,16 +337,16 @@ def test_single_feature_is_forecast_from_its_own_past():
     steps = np.arange(TIME) % 2
     windows = (steps + np.arange(COUNT)[:, None]) % 2  # 0, 1, 0, 1 … or 1, 0, 1, 0 …
     windows = windows[..., None].astype(float)
-    score = metrics.predictive_score(windows, windows, **{**QUICK, "steps": 200})
+    score = evaluation.predictive_score(windows, windows, **{**QUICK, "steps": 200})
     assert score.mean < 0.1
 
 
 def test_same_seed_same_predictive_score():
     real, fake = noise(25), noise(26)
     options = {**QUICK, "steps": 200}
-    first = metrics.predictive_score(real, fake, **options)
-    assert first == metrics.predictive_score(real, fake, **options)
-    assert first != metrics.predictive_score(real, fake, **options, seed=1)
+    first = evaluation.predictive_score(real, fake, **options)
+    assert first == evaluation.predictive_score(real, fake, **options)
+    assert first != evaluation.predictive_score(real, fake, **options, seed=1)
     assert first.values[0] != first.values[1]  # each judge has its own weights and batches
 
 
@@ -358,7 +358,7 @@ def test_bootstrap_keeps_the_pools_and_breaks_time_dependence():
     size = rng.random((200, 1, 1))  # large or small for a whole window: memory in the size
     scores = size * rng.normal(size=(200, 10, 2))
     scores[:, 0] += 100  # the level
-    drawn = metrics.bootstrap_innovations(scores, 500, seed=0)
+    drawn = evaluation.bootstrap_innovations(scores, 500, seed=0)
     assert drawn.shape == (500, 10, 2)
     levels = {tuple(row) for row in scores[:, 0]}
     innovations = {tuple(row) for row in scores[:, 1:].reshape(-1, 2)}  # components together
@@ -371,8 +371,8 @@ def test_bootstrap_keeps_the_pools_and_breaks_time_dependence():
 
     assert memory(scores) > 0.15
     assert abs(memory(drawn)) < 0.06
-    np.testing.assert_array_equal(drawn, metrics.bootstrap_innovations(scores, 500, seed=0))
-    assert not np.array_equal(drawn, metrics.bootstrap_innovations(scores, 500, seed=1))
+    np.testing.assert_array_equal(drawn, evaluation.bootstrap_innovations(scores, 500, seed=0))
+    assert not np.array_equal(drawn, evaluation.bootstrap_innovations(scores, 500, seed=1))
 
 
 @pytest.mark.parametrize("chunk", [7, 1000])
@@ -380,29 +380,29 @@ def test_nearest_distances_equal_all_pairs(chunk):
     queries, reference = noise(28, 20) + 1000, noise(29, 30) + 1000
     apart = queries.reshape(20, 1, -1) - reference.reshape(1, 30, -1)
     expected = np.sqrt(np.sum(apart**2, axis=2)).min(axis=1)
-    distances = metrics.nearest_distances(queries, reference, chunk=chunk)
+    distances = evaluation.nearest_distances(queries, reference, chunk=chunk)
     np.testing.assert_allclose(distances, expected, rtol=1e-6)
 
 
 def test_copies_have_ratio_zero_and_fresh_windows_ratio_one():
     train, holdout, fresh = noise(30, 400), noise(31, 200), noise(32, 300)
-    assert metrics.memorisation_ratio(train[::2], train, holdout) == 0
-    assert metrics.memorisation_ratio(fresh, train, holdout) == pytest.approx(1, abs=0.05)
+    assert evaluation.memorisation_ratio(train[::2], train, holdout) == 0
+    assert evaluation.memorisation_ratio(fresh, train, holdout) == pytest.approx(1, abs=0.05)
     nearly = train + np.random.default_rng(33).normal(0, 1e-3, train.shape)
-    assert metrics.memorisation_ratio(nearly, train, holdout) < 0.05
+    assert evaluation.memorisation_ratio(nearly, train, holdout) < 0.05
 
 
 def test_memorisation_weighs_features_alike_in_any_unit():
     fake, train, holdout = noise(34), noise(35), noise(36)
     units = np.array([1e4, 1.0, 1e-3])
-    expected = metrics.memorisation_ratio(fake, train, holdout)
-    ratio = metrics.memorisation_ratio(fake * units, train * units, holdout * units)
+    expected = evaluation.memorisation_ratio(fake, train, holdout)
+    ratio = evaluation.memorisation_ratio(fake * units, train * units, holdout * units)
     assert ratio == pytest.approx(expected)
 
 
 def test_holdout_inside_train_is_refused():
     with pytest.raises(ValueError, match="also in train"):
-        metrics.memorisation_ratio(noise(37), noise(38), noise(38))
+        evaluation.memorisation_ratio(noise(37), noise(38), noise(38))
 
 
 def test_autocorrelation_by_hand():
@@ -410,12 +410,12 @@ def test_autocorrelation_by_hand():
     windows[0, :, 0] = [1, 2, 3, 4]  # centred −1.5, −.5, .5, 1.5; variance 5
     windows[1, :, 0] = [1, -1, 1, -1]  # centred as it is; variance 4
     windows[..., 1] = 0.1  # constant, and not exact in binary
-    result = metrics.autocorrelation(windows, 2)
+    result = evaluation.autocorrelation(windows, 2)
     expected = [(1 + 1) / 2, (1.25 / 5 - 3 / 4) / 2, (-1.5 / 5 + 2 / 4) / 2]
     np.testing.assert_allclose(result[:, 0], expected)
     assert np.isnan(result[:, 1]).all()
     windows[1, :, 0] = 7.7  # a constant window is left out
-    np.testing.assert_allclose(metrics.autocorrelation(windows, 1)[:, 0], [1, 0.25])
+    np.testing.assert_allclose(evaluation.autocorrelation(windows, 1)[:, 0], [1, 0.25])
 
 
 def test_mmd_by_hand_and_as_a_test_of_distributions():
@@ -426,10 +426,10 @@ def test_mmd_by_hand_and_as_a_test_of_distributions():
         return math.exp(-(distance**2) / 2)
 
     expected = k(1) + k(2) - 2 * (k(0) + k(2) + k(1) + k(1)) / 4
-    mmd = metrics.maximum_mean_discrepancy(real, fake, bandwidths=[1.0])
+    mmd = evaluation.maximum_mean_discrepancy(real, fake, bandwidths=[1.0])
     assert mmd == pytest.approx(expected)
-    alike = metrics.maximum_mean_discrepancy(noise(39, 400), noise(40, 400))
-    apart = metrics.maximum_mean_discrepancy(noise(39, 400), noise(40, 400) ** 2)
+    alike = evaluation.maximum_mean_discrepancy(noise(39, 400), noise(40, 400))
+    apart = evaluation.maximum_mean_discrepancy(noise(39, 400), noise(40, 400) ** 2)
     assert abs(alike) < 0.002
     assert apart > 0.05
 
@@ -437,7 +437,7 @@ def test_mmd_by_hand_and_as_a_test_of_distributions():
 def test_mmd_is_unbiased():
     rng = np.random.default_rng(41)
     values = [
-        metrics.maximum_mean_discrepancy(
+        evaluation.maximum_mean_discrepancy(
             rng.random((10, 2, 1)), rng.random((10, 2, 1)), bandwidths=[0.3]
         )
         for _ in range(300)
@@ -448,7 +448,7 @@ def test_mmd_is_unbiased():
 
 # ── Bad input ─────────────────────────────────────────────────────────────────────────────────
 
-BOTH = [metrics.discriminative_score, metrics.predictive_score]
+BOTH = [evaluation.discriminative_score, evaluation.predictive_score]
 
 
 @pytest.mark.parametrize("score", BOTH)
@@ -481,22 +481,25 @@ def test_values_that_are_not_finite_are_refused_and_located(score, which, value)
 @pytest.mark.parametrize("score", BOTH)
 @pytest.mark.parametrize("name", ["repeats", "layers", "units", "steps", "batch"])
 def test_counts_below_one_are_refused(score, name):
-    with pytest.raises(ValueError, match=f"{name} is 0; expected at least 1"):
+    with pytest.raises(ValueError, match=f"{name} is 0; expected a positive integer"):
         score(noise(0), noise(1), **{name: 0})
 
 
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: metrics.predictive_score(noise(0)[:, :1], noise(1)[:, :1]), "1 time step"),
-        (lambda: metrics.split_real(noise(0, 1), 0), "There are 1 real windows"),
-        (lambda: metrics.chance_bound(0), "test_size is 0"),
-        (lambda: metrics.bootstrap_innovations(noise(0), 0, 0), "count is 0"),
-        (lambda: metrics.bootstrap_innovations(noise(0)[:, :1], 5, 0), "1 time step"),
-        (lambda: metrics.nearest_distances(noise(0), noise(1)[:, 1:]), "queries windows have"),
-        (lambda: metrics.autocorrelation(noise(0), TIME), "greatest lag is 6"),
-        (lambda: metrics.maximum_mean_discrepancy(noise(0), noise(1), bandwidths=[0]), "positive"),
-        (lambda: metrics.maximum_mean_discrepancy(noise(0), noise(1), limit=1), "limit is 1"),
+        (lambda: evaluation.predictive_score(noise(0)[:, :1], noise(1)[:, :1]), "1 time step"),
+        (lambda: evaluation.split_real(noise(0, 1), 0), "There are 1 real windows"),
+        (lambda: evaluation.chance_bound(0), "test_size is 0"),
+        (lambda: evaluation.bootstrap_innovations(noise(0), 0, 0), "count is 0"),
+        (lambda: evaluation.bootstrap_innovations(noise(0)[:, :1], 5, 0), "1 time step"),
+        (lambda: evaluation.nearest_distances(noise(0), noise(1)[:, 1:]), "queries windows have"),
+        (lambda: evaluation.autocorrelation(noise(0), TIME), "greatest lag is 6"),
+        (
+            lambda: evaluation.maximum_mean_discrepancy(noise(0), noise(1), bandwidths=[0]),
+            "positive",
+        ),
+        (lambda: evaluation.maximum_mean_discrepancy(noise(0), noise(1), limit=1), "limit is 1"),
     ],
 )
 def test_other_bad_input_is_refused(call, message):

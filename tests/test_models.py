@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from utils import models
+from utils import lstm_gan, runtime
 
 # Keras' own decision; its package exports a function of the same name over the module.
 keras_rnn = sys.modules["keras.src.backend.tensorflow.rnn"]
@@ -15,11 +15,11 @@ WINDOW, LATENT, FEATURES = 7, 5, 3
 
 
 def small_generator(**options):
-    return models.lstm_generator(WINDOW, LATENT, FEATURES, units=6, **options)
+    return lstm_gan.lstm_generator(WINDOW, LATENT, FEATURES, units=6, **options)
 
 
 def small_discriminator(**options):
-    return models.lstm_discriminator(WINDOW, FEATURES, units=6, **options)
+    return lstm_gan.lstm_discriminator(WINDOW, FEATURES, units=6, **options)
 
 
 @pytest.mark.parametrize("layers", [1, 3])
@@ -55,7 +55,7 @@ def test_eligibility_for_cudnn_agrees_with_keras(build, monkeypatch):
         ]
         assert by_keras
         assert set(by_keras) == {fused}
-        assert models.cudnn_eligible(model) == fused
+        assert lstm_gan.cudnn_eligible(model) == fused
 
 
 def test_other_activations_are_not_eligible():
@@ -63,7 +63,7 @@ def test_other_activations_are_not_eligible():
     relu = keras.Model(inputs, keras.layers.LSTM(3, activation="relu")(inputs))
     dropout = keras.Model(inputs, keras.layers.LSTM(3, recurrent_dropout=0.5)(inputs))
     dense = keras.Model(inputs, keras.layers.Dense(3)(inputs))
-    assert not any(models.cudnn_eligible(model) for model in (relu, dropout, dense))
+    assert not any(lstm_gan.cudnn_eligible(model) for model in (relu, dropout, dense))
 
 
 @pytest.mark.parametrize(("fused", "kernels"), [(True, 2), (False, 0)])
@@ -72,13 +72,13 @@ def test_cudnn_kernel_stands_in_the_graph_that_a_gpu_would_run(monkeypatch, fuse
     monkeypatch.setattr(keras_rnn, "_is_gpu_available", lambda: True)
     model = small_generator(fused=fused)
     spec = tf.TensorSpec((4, WINDOW, LATENT))
-    assert models.cudnn_kernels(tf.function(model).get_concrete_function(spec)) == kernels
+    assert lstm_gan.cudnn_kernels(tf.function(model).get_concrete_function(spec)) == kernels
 
 
 def test_the_form_follows_the_device(monkeypatch):
     for gpu in (True, False):
-        monkeypatch.setattr(models.runtime, "on_gpu", lambda gpu=gpu: gpu)
-        assert models.cudnn_eligible(small_generator()) == gpu
+        monkeypatch.setattr(runtime, "on_gpu", lambda gpu=gpu: gpu)
+        assert lstm_gan.cudnn_eligible(small_generator()) == gpu
 
 
 def test_the_seed_decides_the_weights():
@@ -150,7 +150,7 @@ def test_what_does_not_fit_is_refused():
 
 def test_running_sum_against_numpy():
     windows = np.random.default_rng(0).normal(size=(3, WINDOW, FEATURES)).astype(np.float32)
-    summed = models.RunningSum()(windows).numpy()
+    summed = lstm_gan.RunningSum()(windows).numpy()
     root = np.sqrt(np.arange(1, WINDOW + 1))[:, None]
     np.testing.assert_array_equal(summed[..., :FEATURES], windows)
     np.testing.assert_allclose(summed[..., FEATURES:], windows.cumsum(axis=1) / root, rtol=1e-5)
@@ -165,7 +165,7 @@ def test_models_survive_a_file(tmp_path):
 
 
 def test_latents_are_static_where_they_should_be():
-    latents = models.draw_latents(2000, WINDOW, 2, 3, tf.constant([1, 2], tf.int64)).numpy()
+    latents = lstm_gan.draw_latents(2000, WINDOW, 2, 3, tf.constant([1, 2], tf.int64)).numpy()
     assert latents.shape == (2000, WINDOW, 5)
     assert (latents[..., :2] == latents[:, :1, :2]).all()
     assert (np.diff(latents[..., 2:], axis=1) != 0).all()
@@ -175,7 +175,9 @@ def test_latents_are_static_where_they_should_be():
 
 
 def test_latents_depend_on_the_seed_alone():
-    draws = [models.draw_latents(2, WINDOW, 1, 1, tf.constant(s)) for s in ([1, 2], [1, 2], [1, 3])]
+    draws = [
+        lstm_gan.draw_latents(2, WINDOW, 1, 1, tf.constant(s)) for s in ([1, 2], [1, 2], [1, 3])
+    ]
     np.testing.assert_array_equal(draws[0], draws[1])
     assert not np.array_equal(draws[0], draws[2])
 
@@ -183,5 +185,5 @@ def test_latents_depend_on_the_seed_alone():
 @pytest.mark.parametrize("name", ["window", "latent", "features", "units", "layers"])
 def test_bad_sizes_are_refused(name):
     sizes = {"window": 4, "latent": 2, "features": 3, "units": 5, "layers": 1} | {name: 0}
-    with pytest.raises(ValueError, match=f"{name} is 0; expected at least 1"):
-        models.lstm_generator(**sizes)
+    with pytest.raises(ValueError, match=f"{name} is 0; expected a positive integer"):
+        lstm_gan.lstm_generator(**sizes)

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from scipy.io import wavfile
 
-from utils import data, music
-from utils.music import Note
+from utils import datasets
+from utils.lessons import music
+from utils.lessons.music import Note
 
 SCALE = (60, 62, 64, 65, 67, 69, 71, 72)  # C major
 LENGTH = 4  # steps a note, in the pieces below
@@ -55,7 +56,7 @@ def test_a_change_of_pitch_begins_a_note_with_or_without_an_onset():
 
 
 def test_grid_and_notes_are_inverse_on_every_chorale():
-    for chorale in data.load_chorales("test"):
+    for chorale in datasets.load_chorales("test"):
         notes = music.grid_to_notes(chorale.pitches, chorale.onsets)
         pitches, onsets = music.notes_to_grid(notes, len(chorale.pitches))
         np.testing.assert_array_equal(pitches, chorale.pitches)
@@ -208,7 +209,7 @@ def test_a_wav_file_reads_back_to_a_256th():
 
 
 def test_midi_reads_back_to_the_same_notes_on_every_chorale():
-    for chorale in data.load_chorales("test")[:20]:
+    for chorale in datasets.load_chorales("test")[:20]:
         notes = music.grid_to_notes(chorale.pitches, chorale.onsets)
         assert music.read_midi(music.midi_bytes(notes)) == notes
 
@@ -254,7 +255,7 @@ def test_the_piano_roll_has_a_bar_for_each_note():
 
 
 def test_chorales_are_four_voices_split_by_tune():
-    train, test = data.load_chorales(), data.load_chorales("test")
+    train, test = datasets.load_chorales(), datasets.load_chorales("test")
     assert (len(train), len(test)) == (284, 80)
     assert not {c.tune for c in train} & {c.tune for c in test}
     assert len({c.bwv for c in train + test}) == 364
@@ -270,7 +271,7 @@ def test_chorales_are_four_voices_split_by_tune():
 
 
 def test_rests_are_silent_until_the_next_note():
-    chorales = data.load_chorales() + data.load_chorales("test")
+    chorales = datasets.load_chorales() + datasets.load_chorales("test")
     silent = sum(np.sum(c.pitches == 0) for c in chorales)
     assert silent == 3668
     # Some voices rest and come in again.
@@ -280,7 +281,9 @@ def test_rests_are_silent_until_the_next_note():
 def test_a_known_chorale_begins_as_the_score_does():
     # BWV 269, Aus meines Herzens Grunde, no. 1 of Riemenschneider's edition: G major, 3/4,
     # an upbeat, then the soprano G, D, B (dotted) A, G ...
-    chorale = next(c for c in data.load_chorales() + data.load_chorales("test") if c.bwv == "269")
+    chorale = next(
+        c for c in datasets.load_chorales() + datasets.load_chorales("test") if c.bwv == "269"
+    )
     soprano = [n for n in music.grid_to_notes(chorale.pitches, chorale.onsets) if n.voice == 0]
     assert chorale.sharps == 1
     assert [n.pitch for n in soprano[:5]] == [67, 67, 74, 71, 69]
@@ -288,7 +291,7 @@ def test_a_known_chorale_begins_as_the_score_does():
 
 
 def test_chorales_are_consonant_lie_in_their_key_and_move_by_step():
-    chorales = data.load_chorales("test")
+    chorales = datasets.load_chorales("test")
     assert np.mean([music.consonance(c.pitches) for c in chorales]) > 0.8
     assert np.mean([music.out_of_key(c.pitches) for c in chorales]) < 0.1
     fits = [music.major_tonic(c.pitches) == 7 * c.sharps % 12 for c in chorales]
@@ -450,4 +453,4 @@ def test_bad_input_is_refused_in_a_sentence(call, message):
 
 def test_a_split_that_there_is_not_is_refused():
     with pytest.raises(ValueError, match="no split 'valid' of the chorales"):
-        data.load_chorales("valid")
+        datasets.load_chorales("valid")

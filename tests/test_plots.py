@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from matplotlib.colors import same_color
 
-from utils import metrics, plots, runtime
+from utils import evaluation, plots, runtime
 
 NAMES = ("Open", "High", "Low", "Volume")
 REAL = np.cumsum(np.random.default_rng(0).normal(size=(60, 8, 4)), axis=1)
@@ -30,7 +30,6 @@ PICTURES = {
     "paths": lambda **o: plots.paths(REAL, **o),
     "embedding": lambda **o: plots.embedding(REAL, FAKE, **o),
     "shapes": lambda **o: plots.shapes(STAGES, **o),
-    "unrolled_rnn": lambda **o: plots.unrolled_rnn(3, **o),
 }
 GRIDS = {
     "sample_evolution": (4, lambda **o: plots.sample_evolution(SNAPSHOTS, REAL, **o)),
@@ -38,7 +37,7 @@ GRIDS = {
     "marginals": (4, lambda **o: plots.marginals(REAL, FAKE, NAMES, **o)),
     "autocorrelations": (4, lambda **o: plots.autocorrelations(REAL, FAKE, NAMES, **o)),
 }
-DIAGRAMS = ("shapes", "unrolled_rnn")
+DIAGRAMS = ("shapes",)
 
 
 @pytest.fixture(autouse=True)
@@ -189,9 +188,9 @@ def test_autocorrelations_are_the_metric():
     axes = plots.autocorrelations(REAL, FAKE, NAMES, lags=4)
     for feature, ax in enumerate(axes):
         assert ax.get_title() == NAMES[feature]
-        expected = metrics.autocorrelation(REAL, 4)[:, feature]
+        expected = evaluation.autocorrelation(REAL, 4)[:, feature]
         np.testing.assert_array_equal(ax.lines[0].get_ydata(), expected)
-        expected = metrics.autocorrelation(FAKE, 4)[:, feature]
+        expected = evaluation.autocorrelation(FAKE, 4)[:, feature]
         np.testing.assert_array_equal(ax.lines[1].get_ydata(), expected)
         assert colours(ax.lines[:1]) == {plots.REAL}
         assert colours(ax.lines[1:2]) == {plots.GENERATED}
@@ -245,15 +244,6 @@ def test_shapes_draw_a_box_a_stage_and_arrows_between():
     assert ax.get_ylim()[0] > ax.get_ylim()[1]
 
 
-@pytest.mark.parametrize("steps", [1, 4])
-def test_unrolled_network_has_its_nodes_and_weights(steps):
-    written = texts(plots.unrolled_rnn(steps))
-    times = range(1, steps + 1)
-    nodes = [f"${letter}_{{{time}}}$" for letter in "xhy" for time in times] + ["$h_{0}$"]
-    weights = ["$W_{hh}$", "$W_{xh}$", "$W_{hy}$"] * steps
-    assert sorted(written) == sorted(nodes + weights)
-
-
 # ── Bad input ─────────────────────────────────────────────────────────────────────────────────
 
 
@@ -276,7 +266,6 @@ def test_unrolled_network_has_its_nodes_and_weights(steps):
         (lambda: plots.embedding(REAL, FAKE[:2]), "There are 2 fake windows"),
         (lambda: plots.embedding(REAL[:, :1, :1], FAKE[:, :1, :1]), "a single value"),
         (lambda: plots.shapes([]), "no stages"),
-        (lambda: plots.unrolled_rnn(0), "steps is 0"),
     ],
 )
 def test_bad_input_is_refused_and_leaves_no_figure(call, message):

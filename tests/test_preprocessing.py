@@ -6,18 +6,16 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from utils import preprocessing
-from utils.data import load_sines, load_stock, load_weather
-from utils.preprocessing import (
-    NormalScores,
-    Preconditioner,
-    QuantileMap,
+from utils.datasets import (
     Scaler,
-    Tails,
     forecast_windows,
+    load_sines,
+    load_stock,
+    load_weather,
     sliding_windows,
-    tail_ratio,
 )
+from utils.lstm_gan import NormalScores, Preconditioner, QuantileMap, Tails, tail_ratio
+from utils.lstm_gan import preconditioner as preconditioner_module
 
 WINDOW = 24
 
@@ -53,8 +51,8 @@ def test_windows_are_a_view():
     [
         ((10,), 4, 1, r"shape \(10,\); expected \(time, features\)"),
         ((10, 2), 11, 1, "window of 11 rows does not fit a series of 10 rows"),
-        ((10, 2), 0, 1, "at least 1"),
-        ((10, 2), 4, 0, "at least 1"),
+        ((10, 2), 0, 1, "length is 0; expected a positive integer"),
+        ((10, 2), 4, 0, "stride is 0; expected a positive integer"),
     ],
 )
 def test_bad_windows_are_refused(shape, length, stride, message):
@@ -87,7 +85,7 @@ def test_a_forecast_window_may_fill_the_series_and_is_a_view():
     [
         ((10,), (4, 2, 1), r"shape \(10,\); expected \(time, features\)"),
         ((10, 2), (8, 3, 1), "8 rows of history and 3 to forecast does not fit a series of 10"),
-        ((10, 2), (0, 3, 1), "History 0, horizon 3, stride 1: each must be at least 1"),
+        ((10, 2), (0, 3, 1), "history is 0; expected a positive integer"),
         ((10, 2), (4, 0, 1), "horizon 0"),
         ((10, 2), (4, 3, 0), "stride 0"),
     ],
@@ -392,7 +390,7 @@ def drawn_anew(scores, count, rng):
 
 def test_transforming_copies_no_more_than_some_windows(monkeypatch):
     """A hundred thousand windows take the memory of their float32 scores, and little besides."""
-    monkeypatch.setattr(preprocessing, "CHUNK", 2**16)
+    monkeypatch.setattr(preconditioner_module, "CHUNK", 2**16)
     series = random_walk(100_000, 2)
     preconditioner = Preconditioner.fit(series[np.newaxis], WINDOW)
     windows = sliding_windows(series, WINDOW)

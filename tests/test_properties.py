@@ -12,15 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from utils.preprocessing import (
-    NormalScores,
-    Preconditioner,
-    QuantileMap,
-    Scaler,
-    Tails,
-    forecast_windows,
-    sliding_windows,
-)
+from utils.datasets import Scaler, forecast_windows, sliding_windows
+from utils.lstm_gan import NormalScores, Preconditioner, QuantileMap, Tails
 
 settings.register_profile(
     "course",

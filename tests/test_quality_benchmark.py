@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from benchmarks import quality
-from utils import metrics, training
+from utils import evaluation, lstm_gan
 
 
 def test_the_plan_names_every_row_once():
@@ -22,9 +22,9 @@ def test_the_plan_names_every_row_once():
 
 
 def test_the_settings_of_the_ablation_are_the_recipes_with_one_change():
-    recipe = training.TrainingConfig()
+    recipe = lstm_gan.TrainingConfig()
     for removed, changes in quality.SETTINGS.items():
-        changed = training.TrainingConfig(**changes)
+        changed = lstm_gan.TrainingConfig(**changes)
         assert (changed == recipe) == (removed == "nothing")
         assert changed.latent == recipe.latent
 
@@ -45,10 +45,10 @@ def test_a_memoriser_is_caught(monkeypatch):
 
 
 def test_a_row_of_scores(monkeypatch):
-    monkeypatch.setattr(metrics, "discriminative_score", _three)
-    monkeypatch.setattr(metrics, "predictive_score", _three)
-    spread = functools.partial(metrics.real_spread, repeats=5)  # 200 take half a minute
-    monkeypatch.setattr(metrics, "real_spread", spread)
+    monkeypatch.setattr(evaluation, "discriminative_score", _three)
+    monkeypatch.setattr(evaluation, "predictive_score", _three)
+    spread = functools.partial(evaluation.real_spread, repeats=5)  # 200 take half a minute
+    monkeypatch.setattr(evaluation, "real_spread", spread)
     quality._spread.cache_clear()
     judges = {"discriminative": 3, "strong": 3, "predictive": 3}
     job = {"data": "GOOG", "model": "VAR bootstrap", "seed": 1, "judges": judges}
@@ -71,4 +71,4 @@ def test_a_row_of_scores(monkeypatch):
 
 def _three(*_, repeats, **__):
     assert repeats == 3
-    return metrics.Score((0.1, 0.2, 0.3))
+    return evaluation.Score((0.1, 0.2, 0.3))

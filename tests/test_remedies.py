@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from utils import losses, metrics, models
+from utils import evaluation, losses
+from utils.lessons import remedies
 
 CORNERS = np.array([(x, y) for x in (-1.0, 1.0) for y in (-1.0, 1.0)])
 
@@ -27,7 +28,7 @@ def test_a_perfect_sampler_covers_all_and_has_the_quality_of_a_chi_squared(centr
     modes, dimensions = centres.shape
     points = centres[rng.integers(modes, size=20_000)]
     points = points + 0.1 * rng.normal(size=points.shape)
-    found = metrics.mode_coverage(points, centres, 0.1)
+    found = evaluation.mode_coverage(points, centres, 0.1)
     # P(χ² ≤ 9): 1 − exp(−9/2) in two dimensions; in five, from tables, 0.89094.
     expected = {2: 1 - math.exp(-4.5), 5: 0.89094}[dimensions]
     assert found.modes == modes
@@ -36,27 +37,27 @@ def test_a_perfect_sampler_covers_all_and_has_the_quality_of_a_chi_squared(centr
 
 def test_three_sigma_is_where_quality_ends():
     inside, outside = at_distance(0.299, CORNERS[0], 30), at_distance(0.301, CORNERS[0], 10)
-    found = metrics.mode_coverage(np.concatenate([inside, outside]), CORNERS, 0.1)
+    found = evaluation.mode_coverage(np.concatenate([inside, outside]), CORNERS, 0.1)
     assert found == (1, 0.75)
-    assert metrics.mode_coverage(outside, CORNERS, 0.1) == (0, 0.0)
+    assert evaluation.mode_coverage(outside, CORNERS, 0.1) == (0, 0.0)
 
 
 def test_a_mode_is_covered_from_its_share_on():
     # 100 samples, 4 modes: a quarter of the fair share of 25 is 6.25 samples.
     for in_second, modes in ((6, 1), (7, 2)):
         points = np.repeat(CORNERS, (100 - in_second, in_second, 0, 0), axis=0)
-        assert metrics.mode_coverage(points, CORNERS, 0.1) == (modes, 1.0)
+        assert evaluation.mode_coverage(points, CORNERS, 0.1) == (modes, 1.0)
     points = np.repeat(CORNERS, (94, 6, 0, 0), axis=0)
-    assert metrics.mode_coverage(points, CORNERS, 0.1, share=0.24).modes == 2
-    assert metrics.mode_coverage(points, CORNERS, 0.1, share=1.0).modes == 1
+    assert evaluation.mode_coverage(points, CORNERS, 0.1, share=0.24).modes == 2
+    assert evaluation.mode_coverage(points, CORNERS, 0.1, share=1.0).modes == 1
 
 
 def test_bad_samples_make_their_mode_no_better():
     # The fair share is of all samples, the bad ones too.
     good = np.repeat(CORNERS, 6, axis=0)
     bad = np.full((76, 2), 9.0)
-    assert metrics.mode_coverage(good, CORNERS, 0.1) == (4, 1.0)
-    assert metrics.mode_coverage(np.concatenate([good, bad]), CORNERS, 0.1) == (0, 0.24)
+    assert evaluation.mode_coverage(good, CORNERS, 0.1) == (4, 1.0)
+    assert evaluation.mode_coverage(np.concatenate([good, bad]), CORNERS, 0.1) == (0, 0.24)
 
 
 @pytest.mark.parametrize(
@@ -76,7 +77,7 @@ def test_bad_samples_make_their_mode_no_better():
 def test_mode_coverage_refuses(change, message):
     arguments = {"samples": CORNERS, "centres": CORNERS, "sigma": 0.1, "share": 0.25, **change}
     with pytest.raises(ValueError, match=message):
-        metrics.mode_coverage(**arguments)
+        evaluation.mode_coverage(**arguments)
 
 
 # Spectral norm --------------------------------------------------------------------------------
@@ -94,7 +95,7 @@ def start(kernel):
 @pytest.mark.parametrize("shape", [(6, 6), (3, 8), (8, 3), (5, 1), (4, 6, 5), (2, 3, 7, 4)])
 def test_spectral_norm_equals_the_largest_singular_value(shape):
     kernel = kernels(*shape)
-    norm, direction = models.spectral_norm(kernel, start(kernel), 500)
+    norm, direction = remedies.spectral_norm(kernel, start(kernel), 500)
     exact = np.linalg.svd(kernel, compute_uv=False)[..., :1, None]
     np.testing.assert_allclose(norm, exact, rtol=1e-9)
     np.testing.assert_allclose(np.linalg.norm(direction, axis=-2), 1)
@@ -108,20 +109,20 @@ def test_one_iteration_a_step_gets_there_and_never_overshoots():
     exact = np.linalg.svd(kernel, compute_uv=False)[:, :1, None]
     direction, before = start(kernel), np.zeros((5, 1, 1))
     for _ in range(300):
-        norm, direction = models.spectral_norm(kernel, direction)
+        norm, direction = remedies.spectral_norm(kernel, direction)
         assert np.all(norm > before - 1e-12)
         assert np.all(norm < exact + 1e-9)
         before = norm
     np.testing.assert_allclose(before, exact, rtol=1e-6)
-    at_once, _ = models.spectral_norm(kernel, start(kernel), 300)
+    at_once, _ = remedies.spectral_norm(kernel, start(kernel), 300)
     np.testing.assert_allclose(before, at_once, rtol=1e-12)
 
 
 def test_each_kernel_of_a_stack_is_normalised_by_itself():
     kernel = kernels(4, 6, 5)
-    together, _ = models.spectral_norm(kernel, start(kernel), 3)
+    together, _ = remedies.spectral_norm(kernel, start(kernel), 3)
     for k in range(4):
-        alone, _ = models.spectral_norm(kernel[k], start(kernel[k]), 3)
+        alone, _ = remedies.spectral_norm(kernel[k], start(kernel[k]), 3)
         np.testing.assert_allclose(together[k], alone, rtol=1e-12)
 
 
@@ -129,7 +130,7 @@ def test_the_gradient_of_the_norm_is_the_outer_product_of_singular_vectors():
     kernel = tf.constant(kernels(6, 4))
     with tf.GradientTape() as tape:
         tape.watch(kernel)
-        norm, _ = models.spectral_norm(kernel, start(kernel), 500)
+        norm, _ = remedies.spectral_norm(kernel, start(kernel), 500)
     left, _, right = np.linalg.svd(kernel, full_matrices=False)
     expected = np.outer(left[:, 0], right[0])
     np.testing.assert_allclose(tape.gradient(norm, kernel), expected, atol=1e-9)
@@ -140,7 +141,7 @@ def test_no_gradient_flows_through_the_directions():
     kernel = tf.constant(kernels(6, 4))
     with tf.GradientTape() as tape:
         tape.watch(kernel)
-        norm, direction = models.spectral_norm(kernel, start(kernel))
+        norm, direction = remedies.spectral_norm(kernel, start(kernel))
     left = kernel.numpy() @ start(kernel)
     expected = left / np.linalg.norm(left) @ direction.numpy().T
     np.testing.assert_allclose(tape.gradient(norm, kernel), expected, atol=1e-12)
@@ -152,20 +153,20 @@ def test_spectral_norm_equals_that_of_keras():
     kernel = layer.layer.kernel.numpy()
     direction = np.transpose(layer.vector_u)
     layer(np.zeros((1, 7), "float32"), training=True)  # Keras writes the normalised kernel back
-    norm, _ = models.spectral_norm(kernel, direction, 2)
+    norm, _ = remedies.spectral_norm(kernel, direction, 2)
     np.testing.assert_allclose(layer.layer.kernel, kernel / norm, rtol=1e-4)
 
 
 def test_spectral_norm_refuses():
     kernel = kernels(6, 4)
     with pytest.raises(ValueError, match=r"kernel has the shape \(6,\)"):
-        models.spectral_norm(kernel[:, 0], start(kernel))
+        remedies.spectral_norm(kernel[:, 0], start(kernel))
     with pytest.raises(ValueError, match=r"direction has the shape \(6, 1\); expected \(4, 1\)"):
-        models.spectral_norm(kernel, np.ones((6, 1)))
+        remedies.spectral_norm(kernel, np.ones((6, 1)))
     with pytest.raises(ValueError, match=r"expected \(2, 4, 1\)"):
-        models.spectral_norm(np.stack([kernel, kernel]), start(kernel))
-    with pytest.raises(ValueError, match="iterations is 0; expected at least 1"):
-        models.spectral_norm(kernel, start(kernel), 0)
+        remedies.spectral_norm(np.stack([kernel, kernel]), start(kernel))
+    with pytest.raises(ValueError, match="iterations is 0; expected a positive integer"):
+        remedies.spectral_norm(kernel, start(kernel), 0)
 
 
 # Minibatch standard deviation -----------------------------------------------------------------
@@ -174,7 +175,7 @@ def test_spectral_norm_refuses():
 @pytest.mark.parametrize("shape", [(7, 3), (4, 7, 3)])
 def test_minibatch_std_appends_the_mean_deviation_of_each_batch(shape):
     features = kernels(*shape)
-    wider = models.minibatch_std(features).numpy()
+    wider = remedies.minibatch_std(features).numpy()
     assert wider.shape == (*shape[:-1], 4)
     np.testing.assert_array_equal(wider[..., :3], features)
     expected = np.broadcast_to(features.std(axis=-2).mean(axis=-1)[..., None], shape[:-1])
@@ -184,20 +185,20 @@ def test_minibatch_std_appends_the_mean_deviation_of_each_batch(shape):
 def test_copies_have_no_deviation_and_a_finite_gradient():
     copies = tf.Variable(np.tile(kernels(1, 3), (6, 1)))
     with tf.GradientTape() as tape:
-        spread = models.minibatch_std(copies)[:, 3]
+        spread = remedies.minibatch_std(copies)[:, 3]
     np.testing.assert_allclose(spread, 0, atol=1.01e-4)
     assert np.isfinite(tape.gradient(spread, copies)).all()
 
 
 def test_minibatch_std_works_with_batches_of_unknown_size():
-    step = tf.function(models.minibatch_std, input_signature=[tf.TensorSpec((None, 3))])
+    step = tf.function(remedies.minibatch_std, input_signature=[tf.TensorSpec((None, 3))])
     features = kernels(5, 3).astype("float32")
-    np.testing.assert_allclose(step(features), models.minibatch_std(features), rtol=1e-6)
+    np.testing.assert_allclose(step(features), remedies.minibatch_std(features), rtol=1e-6)
 
 
 def test_minibatch_std_refuses_a_single_axis():
     with pytest.raises(ValueError, match=r"shape \(3,\); expected \(…, batch, features\)"):
-        models.minibatch_std(np.zeros(3))
+        remedies.minibatch_std(np.zeros(3))
 
 
 # Label smoothing and clipping -----------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Tests of utils.seq2seq: attention against its equation, decoding against every possible text."""
+"""utils.lessons.seq2seq: attention as in its equation, decoding against all possible texts."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from utils.seq2seq import AdditiveAttention, beam_search, greedy_decode, pad_texts
-from utils.text import Vocabulary
+from utils.lessons.seq2seq import AdditiveAttention, beam_search, greedy_decode, pad_texts
+from utils.lessons.text import Vocabulary
 
 END, START = 0, 9  # of the toy models: tokens 0, 1, 2, and a start that is none of them
 
@@ -140,7 +140,7 @@ def test_attention_is_saved_and_loaded(example: tuple) -> None:
 
 @pytest.mark.parametrize("units", [0, -1, 2.0, True])
 def test_bad_units_are_refused(units: object) -> None:
-    with pytest.raises(ValueError, match=r"The number of units is .*; expected an integer"):
+    with pytest.raises(ValueError, match=r"units is .*; expected a positive integer"):
         AdditiveAttention(units)
 
 
@@ -258,16 +258,16 @@ def test_where_there_are_fewer_texts_than_width_the_rest_have_no_probability() -
 @pytest.mark.parametrize("width", [0, -3, 1.5, True, None])
 def test_a_bad_width_is_refused(width: object) -> None:
     step, state = table_model([trap])
-    with pytest.raises(ValueError, match=r"The width is .*; expected an integer of at least 1"):
+    with pytest.raises(ValueError, match=r"width is .*; expected a positive integer"):
         beam_search(step, state, width, START, END, length=3)
 
 
 @pytest.mark.parametrize("length", [0, -1, 2.0, False])
 def test_a_bad_length_is_refused(length: object) -> None:
     step, state = table_model([trap])
-    with pytest.raises(ValueError, match=r"The length is .*; expected an integer of at least 1"):
+    with pytest.raises(ValueError, match=r"length is .*; expected a positive integer"):
         greedy_decode(step, state, START, END, length)
-    with pytest.raises(ValueError, match="The length is"):
+    with pytest.raises(ValueError, match="length is"):
         beam_search(step, state, 2, START, END, length)
 
 

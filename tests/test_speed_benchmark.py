@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from benchmarks import speed, steps
 from benchmarks.steps import Size
-from utils import models, training
+from utils import lstm_gan
 
 # The module: in its package the name stands for the function of that name.
 keras_rnn = sys.modules["keras.src.backend.tensorflow.rnn"]
@@ -25,7 +25,7 @@ STEPS = 3
 class Drawn:
     """What a trainer draws at each step, by eager calls of its public ``train_step``."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, trainer: training.GanTrainer) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, trainer: lstm_gan.GanTrainer) -> None:
         draws: list[tf.Tensor] = []
         for name in ("stateless_uniform", "stateless_normal"):
             monkeypatch.setattr(tf.random, name, self.recorder(getattr(tf.random, name), draws))
@@ -49,7 +49,7 @@ class Drawn:
 
 @pytest.fixture
 def drawn(monkeypatch) -> Drawn:
-    drawn = Drawn(monkeypatch, training.GanTrainer(*steps.material(SMALL)))
+    drawn = Drawn(monkeypatch, lstm_gan.GanTrainer(*steps.material(SMALL)))
     first, last = drawn.losses[0], drawn.losses[-1]
     assert np.abs(np.subtract(first, last)).min() > 1e-4  # the updates can be seen in the losses
     return drawn
@@ -111,7 +111,7 @@ def multiplications(function: tf.types.experimental.ConcreteFunction) -> int:
 
 def test_the_floor_multiplies_no_more_than_our_step_and_hardly_less():
     size = Size(length=12)
-    trainer = training.GanTrainer(*steps.material(size))
+    trainer = lstm_gan.GanTrainer(*steps.material(size))
     step = tf.function(trainer.train_step).get_concrete_function(tf.constant(0, tf.int64))
     states, weights = steps.operands(size)
     floor = tf.function(lambda: steps.multiply(states, weights, size.length))
@@ -131,13 +131,13 @@ def test_the_floors_numbers_neither_grow_nor_vanish():
 # --- On a GPU, by construction ------------------------------------------------------------------
 
 
-def traced(trainer: training.GanTrainer) -> tf.types.experimental.ConcreteFunction:
+def traced(trainer: lstm_gan.GanTrainer) -> tf.types.experimental.ConcreteFunction:
     """Return the trainer's loop over many steps, as it is compiled."""
     return trainer._run.get_concrete_function(tf.constant(1))
 
 
 def test_many_steps_are_one_call_without_a_way_back_to_python():
-    function = traced(training.GanTrainer(*steps.material(SMALL)))
+    function = traced(lstm_gan.GanTrainer(*steps.material(SMALL)))
     graph = function.graph.as_graph_def()
     functions = [function.function_def, *graph.library.function]
     kinds = {node.op for inner in functions for node in inner.node_def}
@@ -149,10 +149,12 @@ def test_many_steps_are_one_call_without_a_way_back_to_python():
 
 def test_a_gpu_would_run_every_pass_by_cudnn(monkeypatch):
     monkeypatch.setattr(keras_rnn, "_is_gpu_available", lambda: True)
-    trainer = training.GanTrainer(*steps.material(SMALL, fused=True))
-    assert models.cudnn_eligible(trainer.generator)
-    assert models.cudnn_eligible(trainer.discriminator)
-    assert models.cudnn_kernels(traced(trainer)) == SMALL.layers * len(steps.passes(trainer.config))
+    trainer = lstm_gan.GanTrainer(*steps.material(SMALL, fused=True))
+    assert lstm_gan.cudnn_eligible(trainer.generator)
+    assert lstm_gan.cudnn_eligible(trainer.discriminator)
+    assert lstm_gan.cudnn_kernels(traced(trainer)) == SMALL.layers * len(
+        steps.passes(trainer.config)
+    )
 
 
 # --- Workers and report -------------------------------------------------------------------------

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from utils import text
-from utils.text import Vocabulary
+from utils.lessons import text
+from utils.lessons.text import Vocabulary
 
 ABC = Vocabulary.of(["abc"])  # <pad> <start> <end> a b c
 PAD, START, END, A, B, C = range(6)
@@ -231,10 +231,10 @@ def test_it_writes_with_a_keras_model_as_with_any_other():
     ("options", "message"),
     [
         ({"prompt": "ax"}, "'x' at position 1"),
-        ({"length": 0}, "The length is 0; expected a positive integer"),
-        ({"length": 2.5}, "The length is 2.5; expected a positive integer"),
-        ({"count": 0}, "The count is 0; expected a positive integer"),
-        ({"count": True}, "The count is True; expected a positive integer"),
+        ({"length": 0}, "length is 0; expected a positive integer"),
+        ({"length": 2.5}, "length is 2.5; expected a positive integer"),
+        ({"count": 0}, "count is 0; expected a positive integer"),
+        ({"count": True}, "count is True; expected a positive integer"),
     ],
 )
 def test_bad_input_to_the_sampler_is_refused_in_a_sentence(options, message):

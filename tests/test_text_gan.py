@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from utils import cells, text_gan
-from utils.text_gan import TextGan, TextGanConfig
+from utils import cells
+from utils.lessons import text_gan
+from utils.lessons.text_gan import TextGan, TextGanConfig
 
 TOKENS, LENGTH = 3, 3
 TEXTS = text_gan.all_texts(TOKENS, LENGTH)

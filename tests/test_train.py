@@ -12,9 +12,10 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+import tensorflow as tf
 
-from utils import data, train
-from utils.preprocessing import NormalScores, Preconditioner
+from utils import datasets, lstm_gan, train
+from utils.lstm_gan import NormalScores, Preconditioner, recipe, report, run_folder
 
 ROOT = Path(__file__).parent.parent
 WINDOW, STEPS = 6, 4
@@ -129,11 +130,11 @@ def test_stored_parts_make_the_stored_samples(finished):
         preconditioner = Preconditioner.from_arrays(state)
     with np.load(out / "calibration.npz", allow_pickle=False) as state:
         calibration = NormalScores.from_arrays(state)
-    config = train.training.TrainingConfig(seed=1)
-    generator = train.build_generator(WINDOW, preconditioner.components, config)
+    config = lstm_gan.TrainingConfig(seed=1)
+    generator = lstm_gan.build_generator(WINDOW, preconditioner.components, config)
     generator.load_weights(out / "generator.weights.h5")
     scores = np.zeros((60, WINDOW, preconditioner.components))
-    trainer = train.build(preconditioner, scores, config)
+    trainer = lstm_gan.build(preconditioner, scores, config)
     latents = trainer.latents(60 - WINDOW + 1, seed=2)
     windows = preconditioner.inverse(calibration.transform(generator(latents).numpy()))
     with np.load(out / "samples.npz", allow_pickle=False) as file:
@@ -208,9 +209,9 @@ def ugly(tmp_path_factory):
     table = pd.DataFrame(table)
     table.to_csv(folder / "ugly.csv", index=False)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(train, "MOST_SCORES", 3000)  # 65 windows × 6 rows × 13 components are more
-        patch.setattr(train, "MOST_PANELS", 2)
-        build, trained_on = train.build, []
+        patch.setattr(recipe, "MOST_SCORES", 3000)  # 65 windows × 6 rows × 13 components are more
+        patch.setattr(report, "MOST_PANELS", 2)
+        build, trained_on = lstm_gan.build, []
         patch.setattr(train, "build", lambda *a: (trained_on.append(a[1].shape), build(*a))[1])
         assert train.main(arguments(folder / "ugly.csv", folder / "out")) == 0
     assert trained_on == [(33, WINDOW, 13)]  # every second window
@@ -265,8 +266,8 @@ def test_the_report_says_what_it_saw(ugly):
 
 def described(times=None, **columns):
     values = np.column_stack([np.asarray(column, np.float64) for column in columns.values()])
-    series = data.Series(values, tuple(columns), times, "mine", ("",) * len(columns), "here")
-    return "\n".join(train.observations(series, Preconditioner.fit(values[np.newaxis], WINDOW)))
+    series = datasets.Series(values, tuple(columns), times, "mine", ("",) * len(columns), "here")
+    return "\n".join(lstm_gan.observations(series, Preconditioner.fit(values[np.newaxis], WINDOW)))
 
 
 def test_nothing_is_said_about_unremarkable_data():
@@ -315,14 +316,15 @@ def test_a_long_list_of_columns_is_cut():
 
 
 def test_long_data_are_thinned_to_the_memory_there_is():
-    assert train.training_stride(99_977, 24, 40) == 1  # a hundred thousand rows of 40 columns
+    assert lstm_gan.training_stride(99_977, 24, 40) == 1  # a hundred thousand rows of 40 columns
     for size in ((10**6, 24, 40), (99_001, 1000, 40), (5 * 10**6, 24, 6)):
-        stride = train.training_stride(*size)
+        stride = lstm_gan.training_stride(*size)
         assert stride > 1
         assert (
-            len(range(0, size[0], stride)) * size[1] * size[2] <= train.MOST_SCORES + size[1] * 40
+            len(range(0, size[0], stride)) * size[1] * size[2]
+            <= lstm_gan.MOST_SCORES + size[1] * 40
         )
-        assert len(range(0, size[0], stride - 1)) * size[1] * size[2] > train.MOST_SCORES
+        assert len(range(0, size[0], stride - 1)) * size[1] * size[2] > lstm_gan.MOST_SCORES
 
 
 def test_help_has_an_example():
@@ -421,8 +423,8 @@ def test_a_checkpoint_of_another_shape_is_refused(finished, csv, refused, tmp_pa
     shutil.copytree(finished[0], out)
     other = keras.Sequential([keras.Input((WINDOW, 16)), keras.layers.LSTM(5)])
     shutil.rmtree(out / "checkpoint")
-    train.training.tf.train.CheckpointManager(
-        train.training.tf.train.Checkpoint(generator=other), str(out / "checkpoint"), 1
+    tf.train.CheckpointManager(
+        tf.train.Checkpoint(generator=other), str(out / "checkpoint"), 1
     ).save()
     before = contents(out)
     assert "models of another shape" in refused(*arguments(csv, out, "--resume"))
@@ -443,7 +445,7 @@ def test_a_folder_that_cannot_be_made(csv, refused, tmp_path):
 
 def test_a_run_killed_at_its_very_start_is_no_obstacle(csv, tmp_path):
     (tmp_path / ".writing-config.json").write_text("{")
-    train._check_folder(tmp_path, {"window": 6}, resume=False)
+    run_folder._check_folder(tmp_path, {"window": 6}, resume=False)
 
 
 def test_a_broken_config_is_refused(csv, refused, tmp_path):
@@ -460,7 +462,7 @@ def test_an_unknown_profile_in_the_environment(csv, refused, tmp_path, monkeypat
 
 
 def test_the_shipped_generator_makes_prices():
-    pretrained = train.load_pretrained()
+    pretrained = lstm_gan.load_pretrained()
     windows = pretrained.sample(300, seed=2)
     low, high = pretrained.preconditioner.data_range
     assert windows.shape == (300, 24, 6)
@@ -470,4 +472,4 @@ def test_the_shipped_generator_makes_prices():
     assert scores[:, 1:].std() == pytest.approx(1, abs=0.1)
     np.testing.assert_array_equal(windows, pretrained.sample(300, seed=2))
     with pytest.raises(ValueError, match="no weights for 'IBM'; expected 'GOOG'"):
-        train.load_pretrained("IBM")
+        lstm_gan.load_pretrained("IBM")

@@ -13,9 +13,9 @@ import pytest
 import tensorflow as tf
 
 from tests.killable import CHECKPOINT_EVERY, MOMENTS, STEPS, new_trainer
-from utils import models, training
+from utils import lstm_gan
 from utils.losses import LOSSES
-from utils.training import Every, GanTrainer, NonFiniteLossError, Snapshots, TrainingConfig
+from utils.lstm_gan import Every, GanTrainer, NonFiniteLossError, Snapshots, TrainingConfig
 
 
 def weights(trainer):
@@ -75,7 +75,7 @@ def test_a_killed_run_resumes_as_if_it_had_never_stopped(moment, tmp_path, unint
     assert same(weights(resumed), weights(uninterrupted))
     assert resumed.history == uninterrupted.history
     np.testing.assert_array_equal(resumed.sample(3), uninterrupted.sample(3))
-    stored = pd.read_csv(tmp_path / training.HISTORY, float_precision="round_trip")
+    stored = pd.read_csv(tmp_path / lstm_gan.HISTORY, float_precision="round_trip")
     assert stored.to_dict("list") == uninterrupted.history
     assert not list(tmp_path.glob("*.tmp"))
 
@@ -101,7 +101,7 @@ def test_a_checkpoint_of_another_shape_is_refused(checkpoint):
 
 def test_a_checkpoint_of_another_depth_is_refused(checkpoint):
     trainer = new_trainer()
-    deeper = models.lstm_generator(5, 3, 2, units=4, layers=2)
+    deeper = lstm_gan.lstm_generator(5, 3, 2, units=4, layers=2)
     trainer = GanTrainer(deeper, trainer.discriminator, np.zeros((9, 5, 2)), trainer.config)
     with pytest.raises(ValueError, match="written by models of another shape"):
         trainer.resume(checkpoint)
@@ -136,12 +136,12 @@ def test_a_step_against_the_textbook():
         copy.set_weights(model.get_weights())
     generator, discriminator = copies
     stream = tf.random.fold_in(
-        tf.constant([0, training.TRAINING], tf.int64), tf.constant(0, tf.int64)
+        tf.constant([0, lstm_gan.TRAINING], tf.int64), tf.constant(0, tf.int64)
     )
     seeds = tf.unstack(tf.random.split(stream, 3))
     chosen = tf.random.stateless_uniform((8,), seeds[0], maxval=50, dtype=tf.int32)
     real = tf.gather(trainer.windows, chosen)
-    latents = models.draw_latents(8, 5, 1, 2, seeds[1])
+    latents = lstm_gan.draw_latents(8, 5, 1, 2, seeds[1])
 
     trainer.train(1)
 
@@ -179,8 +179,8 @@ def test_the_generator_moves_towards_the_data():
     """Data far from zero: with the sign of either loss turned round, this goes the other way."""
     config = TrainingConfig(steps=150, batch=32, static=0, dynamic=2, learning_rate=5e-3)
     windows = 2 + 0.1 * np.random.default_rng(0).normal(size=(200, 4, 1))
-    generator = models.lstm_generator(4, 2, 1, units=8, layers=1, seed=1)
-    discriminator = models.lstm_discriminator(4, 1, units=8, layers=1, seed=2)
+    generator = lstm_gan.lstm_generator(4, 2, 1, units=8, layers=1, seed=1)
+    discriminator = lstm_gan.lstm_discriminator(4, 1, units=8, layers=1, seed=2)
     trainer = GanTrainer(generator, discriminator, windows, config)
     assert abs(trainer.sample(200).mean()) < 0.5
     trainer.train()
@@ -318,12 +318,12 @@ def test_bad_windows_are_refused(windows, message):
 def test_models_that_do_not_fit_are_refused():
     trainer = new_trainer()
     windows = np.zeros((9, 5, 2))
-    wider = models.lstm_discriminator(5, 3, units=4)
+    wider = lstm_gan.lstm_discriminator(5, 3, units=4)
     with pytest.raises(ValueError, match="The discriminator reads"):
         GanTrainer(trainer.generator, wider, windows, trainer.config)
     with pytest.raises(ValueError, match=r"expected static \+ dynamic = 4"):
         GanTrainer(
             trainer.generator, trainer.discriminator, windows, TrainingConfig(dynamic=3, static=1)
         )
-    with pytest.raises(ValueError, match="at least 1"):
+    with pytest.raises(ValueError, match="is 0; expected a positive integer"):
         trainer.sample(0)

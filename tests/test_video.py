@@ -8,8 +8,9 @@ import pytest
 from PIL import Image
 from scipy.signal import convolve2d, correlate2d
 
-from utils import models, video
-from utils.video import Digits
+from utils import lstm_gan
+from utils.lessons import video
+from utils.lessons.video import Digits
 
 
 @pytest.fixture(scope="module")
@@ -132,8 +133,8 @@ def test_simulated_bounces_are_as_many_as_expected(digits):
     [
         (np.zeros((0, 8, 8)), 3, 8, r"expected \(count, 8, 8\)"),
         (np.zeros((2, 7, 8)), 3, 8, r"expected \(count, 8, 8\)"),
-        (np.zeros((2, 8, 8)), 0, 8, "0 clips of 8 frames"),
-        (np.zeros((2, 8, 8)), 3, 0, "3 clips of 0 frames"),
+        (np.zeros((2, 8, 8)), 0, 8, "count is 0"),
+        (np.zeros((2, 8, 8)), 3, 0, "frames is 0"),
     ],
 )
 def test_bad_simulations_are_refused(images, count, frames, message):
@@ -213,7 +214,7 @@ def small_generator(frames, seed=0):
 
 def test_only_the_first_frames_latents_count():
     generator = small_generator(4)
-    latents = models.draw_latents(3, 4, 0, 30, [1, 2]).numpy()
+    latents = lstm_gan.draw_latents(3, 4, 0, 30, [1, 2]).numpy()
     later = latents.copy()
     later[:, 1:] = 0
     np.testing.assert_array_equal(generator(latents), generator(later))
@@ -228,7 +229,7 @@ def test_only_the_first_frames_latents_count():
 def test_a_launch_is_a_push_at_the_place_of_the_largest_number():
     generator = small_generator(2)
     launch = keras.Model(generator.input, generator.get_layer("launch").output)
-    latents = models.draw_latents(20, 2, 30, 0, [1, 2]).numpy()
+    latents = lstm_gan.draw_latents(20, 2, 30, 0, [1, 2]).numpy()
     boards = launch(latents).numpy()[:, 0]
     for board, numbers in zip(boards, latents[:, 0], strict=True):
         row, column = divmod(int(numbers[2:27].argmax()), 5)
@@ -241,7 +242,7 @@ def test_content_and_motion_are_apart():
     generator = small_generator(4)
     where = keras.Model(generator.input, generator.get_layer("where").output)
     what = keras.Model(generator.input, generator.get_layer("what").output)
-    latents = models.draw_latents(2, 4, 30, 0, [1, 2]).numpy()
+    latents = lstm_gan.draw_latents(2, 4, 30, 0, [1, 2]).numpy()
     mixed = np.concatenate([latents[:1, :, :2], latents[1:, :, 2:]], axis=-1)
     np.testing.assert_allclose(where(mixed)[0], where(latents)[1], atol=1e-6)
     np.testing.assert_allclose(what(mixed)[0], what(latents)[0], atol=1e-6)
@@ -253,7 +254,7 @@ def test_shapes(frames):
     generator = small_generator(frames)
     assert generator.output_shape == (None, frames, 256)
     assert generator.input_shape == (None, frames, 2 + 25 + 3)
-    latents = models.draw_latents(3, frames, 30, 0, [1, 2])
+    latents = lstm_gan.draw_latents(3, frames, 30, 0, [1, 2])
     made = generator(latents).numpy()
     assert made.shape == (3, frames, 256)
     assert np.abs(made).max() <= 1
@@ -287,10 +288,10 @@ def test_only_the_recurrent_discriminator_knows_the_order(clips):
 
 @pytest.mark.parametrize("sizes", [{"frames": 0}, {"content": 0}, {"push": 0}, {"filters": 0}])
 def test_sizes_below_one_are_refused(sizes):
-    with pytest.raises(ValueError, match="is 0; expected at least 1"):
+    with pytest.raises(ValueError, match="is 0; expected a positive integer"):
         video.conv_lstm_generator(**{"frames": 2} | sizes)
     if {"frames", "filters"} & set(sizes):
-        with pytest.raises(ValueError, match="is 0; expected at least 1"):
+        with pytest.raises(ValueError, match="is 0; expected a positive integer"):
             video.conv_lstm_discriminator(**{"frames": 2} | sizes)
 
 

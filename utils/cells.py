@@ -22,6 +22,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from utils.checks import positive_integer
+
 State = tuple[np.ndarray, ...]
 
 
@@ -325,8 +327,7 @@ class _Cell(keras.layers.Layer):
 
     def __init__(self, units: int, **options: Any) -> None:
         super().__init__(**options)
-        if isinstance(units, bool) or not isinstance(units, int) or units < 1:
-            raise ValueError(f"units is {units!r}; expected a whole number that is at least 1.")
+        positive_integer(units=units)
         self.units = units
         self.state_size: int | list[int] = units
         self.output_size = units

@@ -3,39 +3,39 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import dataclasses
-import hashlib
 import json
 import os
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import matplotlib
-
-if __name__ == "__main__":
-    matplotlib.use("Agg")  # pictures go to files: no window, no display needed
-
-import keras
-import matplotlib.pyplot as plt
 import numpy as np
-import pandas as pd
-import tensorflow as tf
 
-from utils import data, distributed, metrics, models, plots, runtime, training
-from utils.preprocessing import NormalScores, Preconditioner, sliding_windows, tail_ratio
+from utils import runtime
+from utils.datasets.csv_file import read_csv
+from utils.datasets.series import Series
+from utils.datasets.time_series import STOCKS, load_stock
+from utils.datasets.windows import sliding_windows
+from utils.files import write_text
+from utils.lstm_gan.config import TrainingConfig
+from utils.lstm_gan.observations import observations
+from utils.lstm_gan.preconditioner import Preconditioner
+from utils.lstm_gan.recipe import build, generate, training_stride
+from utils.lstm_gan.report import _write_report, score
+from utils.lstm_gan.run_folder import CHECKPOINT, CONFIG, _check_folder, _identity, _write_results
+from utils.lstm_gan.strategies import (
+    LOST,
+    STRATEGIES,
+    LostWorkerError,
+    get_strategy,
+    noticing_lost_workers,
+)
+from utils.lstm_gan.training import NonFiniteLossError, is_chief
 
-CONFIG, CHECKPOINT = "config.json", "checkpoint"
 MOST_WINDOWS = 10_000  # generated, scored and stored; more would cost memory and teach nothing
-MOST_SCORES = 2**27  # numbers to train on, 512 MiB; of longer data every second, third, … window
-MOST_PANELS = 12  # columns in a picture
-TREND = 0.5  # share of a column's variance that a straight line explains, to be called a trend
-REPEATED = 0.25  # share of a column's rows that hold one value, to be mentioned
-FEWEST_WINDOWS = 2 * metrics.MINIMUM_WINDOWS  # scored; the floor needs two halves
 EXAMPLE = """example:
   python -m utils.train --csv prices.csv --columns Open,Close --window 24 --out runs/mine
 
@@ -58,12 +58,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    except training.NonFiniteLossError as error:
+    except NonFiniteLossError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    except distributed.LostWorkerError as error:
+    except LostWorkerError as error:
         print(f"error: {error}", file=sys.stderr)
-        return distributed.LOST
+        return LOST
     except KeyboardInterrupt:
         print("\nStopped. The same command with --resume goes on from the last checkpoint.")
         return 130
@@ -81,7 +81,7 @@ def run(options: argparse.Namespace) -> Path:
     if options.window < 2:
         raise ValueError(f"The window is {options.window} rows; expected at least 2.")
     series = _load(options)
-    config = training.TrainingConfig(
+    config = TrainingConfig(
         steps=options.steps if options.steps is not None else runtime.budget(full=2500, quick=20),
         batch=options.batch,
         seed=options.seed,
@@ -92,8 +92,8 @@ def run(options: argparse.Namespace) -> Path:
     folder = Path(options.out or Path("runs") / name)
     identity = _identity(series, options.window, config)
     _check_folder(folder, identity, options.resume)
-    strategy = distributed.strategy(options.strategy)  # all workers have started after this
-    chief = training.chief(strategy)
+    strategy = get_strategy(options.strategy)  # all workers have started after this
+    chief = is_chief(strategy)
 
     print(runtime.report())
     real = sliding_windows(series.values, options.window)
@@ -122,7 +122,7 @@ def run(options: argparse.Namespace) -> Path:
         write_text(folder / CONFIG, json.dumps(identity, indent=2) + "\n")
 
     start = time.perf_counter()
-    with distributed.noticing_lost_workers():
+    with noticing_lost_workers():
         trainer.train(folder=checkpoint)
     if not chief:
         print(f"Trained. Worker 0 scores, and writes to {folder}.")
@@ -138,163 +138,6 @@ def run(options: argparse.Namespace) -> Path:
     return folder
 
 
-def training_stride(windows: int, window: int, components: int) -> int:
-    """Return how many rows apart windows must start for their scores to be ``MOST_SCORES``."""
-    return -(-windows * window * components // MOST_SCORES)
-
-
-def build(
-    preconditioner: Preconditioner,
-    scores: np.ndarray,
-    config: training.TrainingConfig,
-    strategy: tf.distribute.Strategy | None = None,
-) -> training.GanTrainer:
-    """Return a trainer of an LSTM generator and discriminator on ``scores``.
-
-    ``scores`` are the preconditioned windows, (windows, time, components).
-    """
-    window, components = scores.shape[1], preconditioner.components
-    with contextlib.nullcontext() if strategy is None else strategy.scope():
-        discriminator = models.lstm_discriminator(
-            window,
-            components,
-            sizes=True,
-            level=preconditioner.level_map(window),
-            seed=config.seed + 5000,
-        )
-        generator = build_generator(window, components, config, strategy is not None)
-    return training.GanTrainer(generator, discriminator, scores, config, strategy)
-
-
-def build_generator(
-    window: int, components: int, config: training.TrainingConfig, synchronised: bool = False
-) -> keras.Model:
-    """Return the generator of ``build``, untrained."""
-    return models.lstm_generator(
-        window,
-        config.latent,
-        components,
-        scaled_noise=config.dynamic,
-        standardised=True,
-        synchronised=synchronised,
-        seed=config.seed,
-    )
-
-
-@dataclasses.dataclass(frozen=True)
-class Pretrained:
-    """A trained generator with what turns its scores into the data's units.
-
-    Attributes:
-        generator: latents (batch, time, latent) → scores (batch, time, components).
-        preconditioner: between scores and windows.
-        calibration: of the generator's margins.
-        config: what it was trained with.
-    """
-
-    generator: keras.Model
-    preconditioner: Preconditioner
-    calibration: NormalScores
-    config: training.TrainingConfig
-
-    def sample(self, count: int, seed: int = 0) -> np.ndarray:
-        """Return windows, float64 (count, time, features), in the data's units."""
-        return self.preconditioner.inverse(self.scores(count, seed))
-
-    def scores(self, count: int, seed: int = 0) -> np.ndarray:
-        """Return calibrated scores, (count, time, components)."""
-        return self.calibration.transform(_raw_scores(self.generator, self.config, count, seed))
-
-
-def load_pretrained(symbol: str = "GOOG") -> Pretrained:
-    """Return the LSTM-GAN that comes with the course: 24 days of the prices of GOOG.
-
-    The weights are those of ``make train``: ``sample(2125, seed=2)`` gives the windows it stores.
-
-    Raises:
-        ValueError: for prices of which no weights are shipped.
-        FileNotFoundError: if the file of the weights is missing.
-    """
-    if symbol != "GOOG":
-        raise ValueError(f"There are no weights for {symbol!r}; expected 'GOOG'.")
-    weights = data.verified("lstm_gan_goog.weights.h5")
-    config = training.TrainingConfig(seed=1)
-    preconditioner = Preconditioner.fit(data.load_stock(symbol).values[np.newaxis], window=24)
-    generator = build_generator(24, preconditioner.components, config)
-    generator.load_weights(weights)
-    calibration = NormalScores.fit_windows(_raw_scores(generator, config, 20_000, seed=1))
-    return Pretrained(generator, preconditioner, calibration, config)
-
-
-def _raw_scores(
-    generator: keras.Model, config: training.TrainingConfig, count: int, seed: int
-) -> np.ndarray:
-    stream = tf.constant([config.seed, training.SAMPLING], tf.int64)
-    seeds = tf.random.fold_in(stream, seed)
-    window = generator.input_shape[1]
-    latents = models.draw_latents(count, window, config.static, config.dynamic, seeds)
-    generate = tf.function(generator, reduce_retracing=True)
-    return np.concatenate([generate(part).numpy() for part in tf.split(latents, _parts(count))])
-
-
-def _parts(count: int, batch: int = 1024) -> list[int]:
-    """Return the sizes of the batches that ``count`` windows are generated in."""
-    if count < 1:
-        raise ValueError(f"The number of windows is {count}; expected at least 1.")
-    return [min(batch, count - start) for start in range(0, count, batch)]
-
-
-def generate(
-    trainer: training.GanTrainer, preconditioner: Preconditioner, count: int
-) -> tuple[NormalScores, np.ndarray]:
-    """Calibrate the generator's margins; return the calibration and windows in the data's units.
-
-    The calibration is fitted to one large sample and applied to another, float64
-    (count, time, features): float32 could not tell 1e9 from 1e9 + 1.
-    """
-    calibration = NormalScores.fit_windows(trainer.sample(runtime.budget(20_000, 1_000), seed=1))
-    scores = calibration.transform(trainer.sample(count, seed=2))
-    return calibration, preconditioner.inverse(scores)
-
-
-def score(
-    real: np.ndarray, samples: np.ndarray, preconditioner: Preconditioner, seconds: float
-) -> pd.DataFrame:
-    """Score the samples, the VAR bootstrap, and real windows against real ones.
-
-    All windows are (windows, time, features) in the data's units; ``seconds`` is what the samples
-    took to make. Under the quick profile the judges are trained for a few steps only: the numbers
-    then mean nothing. With too few windows to split, the scores are left out.
-    """
-    resampled = metrics.bootstrap_innovations(preconditioner.transform(real), len(real), seed=3)
-    bootstrap = preconditioner.inverse(resampled)
-    sets = {"LSTM-GAN": samples, "VAR bootstrap": bootstrap, "real vs real (floor)": None}
-    table = pd.DataFrame(columns=["discriminative", "strong judge", "predictive", "seconds"])
-    for name, windows in runtime.progress(sets.items(), desc="scoring", unit="set"):
-        took = f"{seconds:.0f}" if windows is samples else "–"
-        table.loc[name] = [*_scores(real, windows), took]
-    return table
-
-
-def _scores(real: np.ndarray, windows: np.ndarray | None) -> list[str]:
-    """Return the three scores of ``windows``, or of real windows against real ones if None."""
-    if len(real) < FEWEST_WINDOWS:
-        return ["–"] * 3
-    short = runtime.budget(full={}, quick={"steps": 20, "repeats": 1})
-    strong = metrics.STRONG_JUDGE | {"repeats": 2} | short
-    if windows is None:
-        return [
-            str(metrics.real_versus_real(real, **short)),
-            str(metrics.real_versus_real(real, **strong)),
-            str(metrics.predictive_score(real, real, **short)),
-        ]
-    return [
-        str(metrics.discriminative_score(real, windows, **short)),
-        str(metrics.discriminative_score(real, windows, **strong)),
-        str(metrics.predictive_score(real, windows, **short)),
-    ]
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m utils.train",
@@ -305,7 +148,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--csv", metavar="FILE", help="a CSV with a header, rows in time order")
     parser.add_argument(
-        "--series", choices=data.STOCKS, default="GOOG", help="shipped prices (default: GOOG)"
+        "--series", choices=STOCKS, default="GOOG", help="shipped prices (default: GOOG)"
     )
     parser.add_argument("--columns", metavar="A,B", help="columns to use (default: all numeric)")
     parser.add_argument(
@@ -315,7 +158,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--batch",
         type=int,
-        default=training.TrainingConfig.batch,
+        default=TrainingConfig.batch,
         metavar="WINDOWS",
         help="windows in a training step, of all replicas together (default: %(default)s)",
     )
@@ -324,7 +167,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
     parser.add_argument(
         "--strategy",
-        choices=distributed.STRATEGIES,
+        choices=STRATEGIES,
         default="default",
         help="mirrored: share each batch among all GPUs of this machine (without one: two halves "
         "of the CPU, to try it); multiworker: among the machines that TF_CONFIG names, started "
@@ -339,13 +182,13 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _load(options: argparse.Namespace) -> data.Series:
+def _load(options: argparse.Namespace) -> Series:
     columns = None
     if options.columns is not None:
         columns = [name.strip() for name in options.columns.split(",")]
     if options.csv is not None:
-        return data.read_csv(options.csv, columns, min_rows=options.window + 1)
-    series = data.load_stock(options.series)
+        return read_csv(options.csv, columns, min_rows=options.window + 1)
+    series = load_stock(options.series)
     if columns is not None:
         missing = [column for column in columns if column not in series.columns]
         if missing:
@@ -366,311 +209,6 @@ def _load(options: argparse.Namespace) -> data.Series:
             f"expected at least window + 1 = {options.window + 1}."
         )
     return series
-
-
-def observations(series: data.Series, preconditioner: Preconditioner) -> list[str]:
-    """Return what is worth knowing about the data before training, a sentence or two each.
-
-    ``preconditioner`` is the one fitted to ``series``. A trend is a straight line that explains
-    half of a column's variance or more: a random walk often has one by chance (Granger and
-    Newbold 1974, doi:10.1016/0304-4076(74)90034-7), so this describes, and tests nothing.
-    """
-    rows, features = series.values.shape
-    seen = [f"{series.name}: {rows:,} rows of {features} column{'s' * (features > 1)}."]
-    seen.append(_time_axis(series.times))
-    named = dict(zip(series.columns, series.values.T, strict=True))
-    varying = {name: column for name, column in named.items() if column.min() != column.max()}
-    seen += [
-        f"Notice: the column {name!r} is constant; it is carried through as it is."
-        for name in named
-        if name not in varying
-    ]
-    if whole := [name for name in varying if (varying[name] == np.round(varying[name])).all()]:
-        seen.append(
-            f"Whole numbers only: {_listed(whole)}; generated values are rounded to whole numbers."
-        )
-    line = np.arange(rows) - (rows - 1) / 2
-    trends = []
-    for name, column in varying.items():
-        scaled = (column - column.min()) / np.ptp(column)  # no overflow, whatever the unit
-        explained = np.corrcoef(line, scaled)[0, 1] ** 2
-        if explained >= TREND:
-            trends.append(f"{name!r} ({explained:.0%})")
-    if trends:
-        seen.append(
-            f"Trend: a straight line explains much of the variance of {_cut(trends)}. A generated "
-            "window may start at any height the data reached, and goes nowhere beyond."
-        )
-    heavy = [
-        f"{name!r} (half lies within {width:.3g} of the median {centre:.3g}, the furthest value "
-        f"{ratio:,.0f} times as far)"
-        for name, centre, width, ratio, drawn in zip(
-            named, *tail_ratio(series.values), preconditioner.tails.heavy, strict=True
-        )
-        if drawn
-    ]
-    if heavy:
-        seen.append(
-            f"Heavy tail: {_cut(heavy)}. It is drawn in for training (asinh) and stretched back."
-        )
-    repeated = []
-    for name, column in varying.items():
-        values, counts = np.unique(column, return_counts=True)
-        if counts.max() >= REPEATED * rows:
-            share = f"{counts.max() / rows:.0%} are {values[counts.argmax()]:.6g}"
-            repeated.append(f"{name!r} ({share})")
-    if repeated:
-        seen.append(
-            f"One value repeated: {_cut(repeated)}. Unless they are rounded, generated values come "
-            "close to it rather than equal it."
-        )
-    if preconditioner.components < len(varying):
-        seen.append(
-            f"The {len(varying)} columns that vary hold {preconditioner.components} independent "
-            "components: the others follow from these, and are generated so."
-        )
-    if rows - 1 < preconditioner.rows_needed(preconditioner.components):
-        seen.append(
-            f"Few rows: {rows - 1} steps for {preconditioner.components} components. How one "
-            "component follows another is left to the GAN; expect it to repeat the data."
-        )
-    return seen
-
-
-def _time_axis(times: np.ndarray | None) -> str:
-    """Describe the spacing of the rows in time."""
-    if times is None:
-        return "There is no column of dates; the rows are taken as evenly spaced."
-    first, last = np.datetime_as_string(times[[0, -1]], unit="auto")
-    steps = np.diff(times) / np.timedelta64(1, "s")
-    values, counts = np.unique(steps, return_counts=True)
-    usual = values[counts.argmax()]
-    if len(values) == 1:
-        return f"Evenly spaced in time, {_duration(usual)} apart, from {first} to {last}."
-    after = np.datetime_as_string(times[steps.argmax()], unit="auto")
-    parts = [
-        f"Gaps in time, from {first} to {last}: the rows are most often {_duration(usual)} apart "
-        f"({counts.max() / len(steps):.0%} of the steps), {int((steps > usual).sum()):,} steps are "
-        f"longer, the longest {_duration(steps.max())} (after {after})"
-    ]
-    if same := int((steps == 0).sum()):
-        parts.append(
-            f"{same:,} {'row has' if same == 1 else 'rows have'} the time of the row before"
-        )
-    return "; ".join(parts) + ". A window takes the rows as they follow each other."
-
-
-def _duration(seconds: float) -> str:
-    """Return a length of time in the largest unit that gives at least 1."""
-    units = {"day": 86_400, "hour": 3600, "minute": 60, "second": 1}
-    unit = next((unit for unit, length in units.items() if seconds >= length), "second")
-    count = seconds / units[unit]
-    number = f"{count:.3g}" if count < 1000 else f"{count:,.0f}"
-    return f"{number} {unit}{'s' * (number != '1')}"
-
-
-def _listed(names: Sequence[str]) -> str:
-    return _cut([repr(name) for name in names])
-
-
-def _cut(parts: Sequence[str], most: int = 6) -> str:
-    more = f" and {len(parts) - most} more" if len(parts) > most else ""
-    return ", ".join(parts[:most]) + more
-
-
-def _identity(series: data.Series, window: int, config: training.TrainingConfig) -> dict[str, Any]:
-    """Return what makes a run this run: the same identity gives the same weights."""
-    return {
-        "data": {
-            "name": series.name,
-            "columns": list(series.columns),
-            "rows": len(series.values),
-            "sha256": hashlib.sha256(np.ascontiguousarray(series.values).tobytes()).hexdigest(),
-        },
-        "window": window,
-        "training": dataclasses.asdict(config),
-    }
-
-
-def _check_folder(folder: Path, identity: dict[str, Any], resume: bool) -> None:
-    """Refuse a run folder that holds something else than this run."""
-    if folder.exists() and not folder.is_dir():
-        raise ValueError(f"{folder} is a file; expected a folder for the results.")
-    path = folder / CONFIG
-    if not path.exists():
-        # A run killed at its very start leaves nothing but a temporary file, which is hidden.
-        if folder.is_dir() and any(not path.name.startswith(".") for path in folder.iterdir()):
-            raise ValueError(f"{folder} is not empty and holds no run; expected a new folder.")
-        return
-    try:
-        stored = _flatten(json.loads(path.read_text(encoding="utf-8")))
-    except ValueError as error:
-        raise ValueError(f"{path} cannot be read ({error}); expected a run's config.") from error
-    differing = [
-        f"{key} {stored.get(key)!r}, not {value!r}"
-        for key, value in _flatten(identity).items()
-        # To go on with a run for more steps is what --resume is for.
-        if stored.get(key) != value and not (resume and key == "training.steps")
-    ]
-    if not differing:
-        return
-    if resume:
-        raise ValueError(
-            f"The checkpoint in {folder} belongs to another run ({differing[0]}); "
-            "expected the same data, window and settings."
-        )
-    raise ValueError(f"{folder} holds another run ({differing[0]}); expected another --out.")
-
-
-def _flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat = {}
-    for key, value in tree.items():
-        flat |= (
-            _flatten(value, f"{prefix}{key}.")
-            if isinstance(value, dict)
-            else {f"{prefix}{key}": value}
-        )
-    return flat
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file under a temporary name, then move it to ``path``."""
-    with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-
-
-@contextlib.contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path with the same ending; move it to ``path`` once it is written."""
-    temporary = path.with_name(f".writing-{path.name}")
-    yield temporary
-    os.replace(temporary, path)
-
-
-def _write_results(
-    folder: Path,
-    trainer: training.GanTrainer,
-    preconditioner: Preconditioner,
-    calibration: NormalScores,
-    samples: np.ndarray,
-) -> None:
-    with replacing(folder / "history.csv") as path:
-        pd.DataFrame(trainer.history).to_csv(path, index=False)
-    with replacing(folder / "samples.npz") as path:
-        np.savez_compressed(path, samples=samples)
-    with replacing(folder / "preconditioner.npz") as path:
-        np.savez_compressed(path, **preconditioner.arrays())
-    with replacing(folder / "calibration.npz") as path:
-        np.savez_compressed(path, **calibration.arrays())
-    with replacing(folder / "generator.weights.h5") as path:
-        trainer.averaged.save_weights(path)
-    with replacing(folder / "discriminator.weights.h5") as path:
-        trainer.discriminator.save_weights(path)
-
-
-def _write_report(
-    folder: Path,
-    series: data.Series,
-    seen: Sequence[str],
-    identity: dict[str, Any],
-    table: pd.DataFrame,
-    history: dict[str, list],
-    real: np.ndarray,
-    samples: np.ndarray,
-) -> None:
-    """Write report.md and its pictures; real and samples are (windows, time, features)."""
-    columns = series.columns[:MOST_PANELS]
-    shown = real[..., :MOST_PANELS], samples[..., :MOST_PANELS], columns
-    pictures = {
-        "losses": ("The two losses", plots.losses, (history,)),
-        "paths": ("Real beside generated windows", plots.real_beside_generated, shown),
-        "marginals": ("Distribution of each column", plots.marginals, shown),
-        "autocorrelation": ("Autocorrelation within a window", plots.autocorrelations, shown),
-    }
-    if len(real) >= FEWEST_WINDOWS:
-        pictures |= {
-            "pca": ("Windows in their principal plane", plots.embedding, (real, samples, "pca")),
-            "tsne": ("Windows arranged by t-SNE", plots.embedding, (real, samples, "tsne")),
-        }
-    held_out = 2 * (len(real) - int(0.8 * len(real)))  # real and generated, a fifth of each
-    by_chance = metrics.chance_mean(held_out)
-    lines = [
-        f"# LSTM-GAN on {series.name}",
-        "",
-        f"{runtime.report()}.",
-        f"{identity['training']['steps']} training steps, seed {identity['training']['seed']}, "
-        f"windows of {identity['window']} rows. Data: {series.source}.",
-        "",
-        "## What the data hold",
-        "",
-        *(f"- {sentence}" for sentence in seen),
-        "",
-        "## Ranges",
-        "",
-        _markdown(_ranges(series, samples)),
-        "",
-        "In the data's units. Generated values never leave the range of the data.",
-        "",
-        "## Scores",
-        "",
-        _markdown(table),
-        "",
-        "Lower is better. The discriminative score is |accuracy − ½| of a small GRU that tells "
-        "real from generated; the strong judge is a larger one; the predictive score is the "
-        "error, on real windows, of a predictor trained on generated ones. Mean ± standard "
-        "deviation over the judges. By chance alone a perfect generator scores about "
-        f"{by_chance:.3f}, and {by_chance * 2**0.5:.3f} in the last row, which sets one half of "
-        "the real windows against the other and so tests its judges on half as many.",
-        "",
-    ]
-    if len(real) < FEWEST_WINDOWS:
-        lines += [f"There are {len(real)} windows, too few to score.", ""]
-    if runtime.profile() == "quick":
-        lines += [
-            "The quick profile cuts training and judges short: these scores mean nothing.",
-            "",
-        ]
-    if len(series.columns) > MOST_PANELS:
-        lines += [
-            f"The pictures of single columns show the first {MOST_PANELS} of "
-            f"{len(series.columns)}.",
-            "",
-        ]
-    for name, (title, draw, arguments) in pictures.items():
-        draw(*arguments)
-        with replacing(folder / f"{name}.png") as path:
-            plt.gcf().savefig(path, dpi=100)
-        plt.close("all")
-        lines += [f"## {title}", "", f"![{title}]({name}.png)", ""]
-    write_text(folder / "report.md", "\n".join(lines))
-
-
-def _ranges(series: data.Series, samples: np.ndarray) -> pd.DataFrame:
-    """Return the smallest, the median and the largest value of each column, real and generated."""
-    # As many digits as it takes to tell values apart where they are large and vary little.
-    low, high = series.values.min(axis=0), series.values.max(axis=0)
-    size = np.maximum(np.abs(low), np.abs(high))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = np.log10(size / (high / 2 - low / 2))
-    digits = np.where(high > low, np.clip(5 + ratio, 6, 17), 17).astype(int)
-    table = pd.DataFrame({"unit": [unit or "–" for unit in series.units]})
-    parts = (("real", series.values), ("generated", samples.reshape(-1, samples.shape[-1])))
-    for what, summary in (("smallest", np.min), ("median", np.median), ("largest", np.max)):
-        for name, rows in parts:
-            values = zip(summary(rows, axis=0), digits, strict=True)
-            table[f"{what}, {name}"] = [f"{value:.{count}g}" for value, count in values]
-    table.index = [name.replace("|", "\\|") for name in series.columns]
-    return table
-
-
-def _markdown(table: pd.DataFrame) -> str:
-    header = ["", *table.columns]
-    rows = [
-        header,
-        ["---"] * len(header),
-        *([name, *row] for name, row in zip(table.index, table.to_numpy(), strict=True)),
-    ]
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
 if __name__ == "__main__":

@@ -14,85 +14,16 @@ import pandas as pd
 import tensorflow as tf
 
 from utils import runtime
+from utils.checks import positive_integer
 from utils.losses import finite_difference_from_logits, get_loss
-from utils.models import draw_latents
+from utils.lstm_gan.config import TrainingConfig
+from utils.lstm_gan.networks import draw_latents
 
 HISTORY = "history.csv"  # the losses so far, beside the checkpoints
 TRAINING, SAMPLING = 0, 1  # streams of random numbers: a sample never repeats a training latent
 
 
-@dataclass(frozen=True)
-class TrainingConfig:
-    """What decides a training run, besides the data and the two models.
-
-    Attributes:
-        steps: training steps in all; each updates the discriminator once, then the generator once.
-        batch: real windows in a step, and as many generated ones.
-        learning_rate: of both Adam optimizers at the start.
-        final_rate: what a cosine leaves of the learning rate at the end, as a share of it;
-            1 keeps it constant.
-        beta_1: Adam's memory of the gradient.
-        beta_2: Adam's memory of the squared gradient.
-        loss: a name in ``losses.LOSSES``.
-        penalty: γ of the finite-difference penalty on real and generated windows; 0 is none.
-        penalised: share of a batch on which the penalty is measured: a quarter steers as well as
-            the whole, and the discriminator reads half as many windows.
-        sigma: standard deviation of the noise whose effect on the logit is penalised.
-        average: memory of the exponential moving average of the generator's weights; 0 is none.
-        static: latents that stay the same over a window.
-        dynamic: latents that are fresh at every time step.
-        seed: of batches, latents and noise. Each is a function of seed and step alone, which is
-            why a run that is stopped and resumed goes on as if it had never stopped.
-    """
-
-    steps: int = 2500
-    batch: int = 128
-    learning_rate: float = 2e-3
-    final_rate: float = 0.05
-    beta_1: float = 0.0
-    beta_2: float = 0.99
-    loss: str = "relativistic"
-    penalty: float = 10.0
-    penalised: float = 0.25
-    sigma: float = 0.1
-    average: float = 0.998
-    static: int = 8
-    dynamic: int = 8
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        get_loss(self.loss)
-        if not 0 < self.penalised <= 1:
-            raise ValueError(
-                f"The share penalised is {self.penalised}; expected above 0, at most 1."
-            )
-        for name in ("steps", "batch", "learning_rate", "sigma"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"The training's {name} is {getattr(self, name)}; expected > 0.")
-        for name in ("beta_1", "beta_2", "average"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ValueError(
-                    f"The training's {name} is {getattr(self, name)}; expected 0 ≤ {name} < 1."
-                )
-        if not 0 <= self.final_rate <= 1:
-            raise ValueError(f"The final rate is {self.final_rate}; expected 0 to 1.")
-        if self.penalty < 0 or min(self.static, self.dynamic) < 0:
-            raise ValueError("The penalty and the numbers of latents must not be negative.")
-        if self.static + self.dynamic < 1:
-            raise ValueError("There are no latents; expected static + dynamic of at least 1.")
-
-    @property
-    def latent(self) -> int:
-        """Latents at each time step."""
-        return self.static + self.dynamic
-
-    @property
-    def penalised_rows(self) -> int:
-        """Rows of a batch, the first ones, on which the penalty is measured."""
-        return max(1, round(self.penalised * self.batch))
-
-
-def chief(strategy: tf.distribute.Strategy | None) -> bool:
+def is_chief(strategy: tf.distribute.Strategy | None) -> bool:
     """Return whether this process writes files: the only one, or worker 0 of several."""
     resolver = None if strategy is None else strategy.cluster_resolver
     return resolver is None or not resolver.task_id
@@ -263,8 +194,9 @@ class GanTrainer:
         intervals = [every.steps for every in callbacks]
         if manager is not None:
             intervals.append(checkpoint_every)
-        if min([steps_per_call, *intervals]) < 1:
-            raise ValueError("Steps per call and every interval must be at least 1.")
+        positive_integer(until=until, steps_per_call=steps_per_call)
+        for interval in intervals:
+            positive_integer(interval=interval)
         if self.strategy is not None:
             self._check_in_step(self.strategy)
         with runtime.progress(
@@ -293,8 +225,7 @@ class GanTrainer:
 
     def latents(self, count: int, seed: int = 0) -> tf.Tensor:
         """Return latents, (count, time, latent), for ``generate``."""
-        if count < 1:
-            raise ValueError(f"The number of windows is {count}; expected at least 1.")
+        positive_integer(count=count)
         seeds = tf.random.fold_in([self._seed, SAMPLING], seed)
         return self._latents(count, seeds)
 
@@ -421,7 +352,7 @@ class GanTrainer:
                 f"Training stopped at step {self.step}: a weight is NaN or infinite; expected "
                 f"finite numbers. {self._last_good(manager)}"
             )
-        if not chief(self.strategy):
+        if not is_chief(self.strategy):
             return
         path = Path(manager.directory) / HISTORY
         pd.DataFrame(self.history).to_csv(path.with_suffix(".tmp"), index=False)

@@ -1,53 +1,24 @@
-"""The course's pictures: each takes data and an optional `ax`, and returns the `ax`.
+"""Pictures of series: training, windows, distributions, embeddings.
 
-Real data is always drawn in one colour (`REAL`) and generated data in another (`GENERATED`), both
-from seaborn's colour-blind palette. A picture of several panels takes and returns an array of
-axes. Without axes, a new figure is made; it is the caller's to show, save or close.
+A picture of several panels takes and returns an array of axes. Without axes, a new figure is made;
+it is the caller's to show, save or close.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
-from matplotlib.patches import FancyBboxPatch
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 from threadpoolctl import threadpool_limits
 
-from utils.metrics import autocorrelation, check_same_shape, check_windows
-from utils.preprocessing import Scaler
-
-PALETTE = sns.color_palette("colorblind")
-REAL, GENERATED, HIDDEN = PALETTE[0], PALETTE[1], PALETTE[2]
-INK = "0.25"
-
-Shape = Sequence[int | str | None]
-Color = str | tuple[float, float, float]
-
-
-def finish(ax: Axes, title: str, xlabel: str, ylabel: str) -> None:
-    """Name a picture and its axes, add a legend where lines have labels, and show it.
-
-    Notebook 01 writes it out; the later ones import it.
-
-    Args:
-        ax: the picture's axes; a legend that it has already is left as it is.
-        title: what the picture shows, as a statement.
-        xlabel: what runs along the horizontal axis, with its unit.
-        ylabel: what runs along the vertical axis, with its unit.
-    """
-    ax.set(title=title, xlabel=xlabel, ylabel=ylabel)
-    if ax.get_legend_handles_labels()[1] and not ax.get_legend():
-        ax.legend()
-    plt.show()
-
-
-# ── Training ──────────────────────────────────────────────────────────────────────────────────
+from utils.checks import check_same_shape, check_windows, positive_integer
+from utils.datasets.scaling import Scaler
+from utils.evaluation.facts import autocorrelation
+from utils.plots.style import GENERATED, INK, REAL, _axes, _grid
 
 
 def losses(
@@ -79,8 +50,8 @@ def losses(
     lengths = {name: len(history[name]) for name in names}
     if len(set(lengths.values())) > 1 or not all(lengths.values()):
         raise ValueError(f"The history's lengths are {lengths}; expected equal ones, above 0.")
-    if smooth is not None and smooth < 1:
-        raise ValueError(f"smooth is {smooth}; expected at least 1 value.")
+    if smooth is not None:
+        positive_integer(smooth=smooth)
     count = lengths["generator"]
     width = smooth or max(1, count // 50)
     step = np.asarray(history["step"]) if "step" in history else np.arange(1, count + 1)
@@ -141,9 +112,6 @@ def sample_evolution(
         if index < panels - columns:
             ax.set_xlabel("")
     return axes
-
-
-# ── Windows ───────────────────────────────────────────────────────────────────────────────────
 
 
 def paths(
@@ -383,228 +351,9 @@ def embedding(
     return ax
 
 
-# ── Diagrams ──────────────────────────────────────────────────────────────────────────────────
-
-
-def shapes(
-    stages: Sequence[tuple[str, Shape]],
-    ax: Axes | None = None,
-    *,
-    title: str = "Shapes from stage to stage",
-) -> Axes:
-    """Draw a model's stages as boxes joined by arrows, each with the shape that leaves it.
-
-    Args:
-        stages: pairs of a name and a shape, such as `("LSTM", (None, 24, 64))`; None is drawn as
-            "batch".
-        ax: where to draw.
-        title: of the picture.
-
-    Raises:
-        ValueError: if there is no stage.
-    """
-    if not stages:
-        raise ValueError("There are no stages to draw; expected pairs of a name and a shape.")
-    ax = _axes(ax, (4.6, 0.62 * len(stages) + 0.4))
-    for row, (name, shape) in enumerate(stages):
-        box = FancyBboxPatch(
-            (0.03, row - 0.28),
-            0.94,
-            0.56,
-            boxstyle="round,pad=0,rounding_size=0.03",
-            mutation_aspect=4,
-            facecolor=(*REAL, 0.12),
-            edgecolor=REAL,
-        )
-        ax.add_patch(box)
-        sizes = ", ".join("batch" if size is None else str(size) for size in shape)
-        ax.text(0.07, row, name, ha="left", va="center", fontweight="bold")
-        ax.text(0.93, row, f"({sizes})", ha="right", va="center", family="monospace")
-        if row:
-            _arrow(ax, (0.5, row - 0.72), (0.5, row - 0.28))
-    ax.set(xlim=(0, 1), ylim=(len(stages) - 0.5, -0.5), title=title)
-    ax.axis("off")
-    return ax
-
-
-def unrolled_rnn(
-    steps: int = 4,
-    ax: Axes | None = None,
-    *,
-    title: str = "One recurrent network, unrolled over time",
-) -> Axes:
-    """Draw a recurrent network unrolled: inputs x_t, states h_t and outputs y_t at each time.
-
-    The arrows carry the weights of h_t = tanh(W_hh h_{t−1} + W_xh x_t + b_h), y_t = W_hy h_t + b_y:
-    the same at every time.
-
-    Args:
-        steps: times to draw.
-        ax: where to draw.
-        title: of the picture.
-
-    Raises:
-        ValueError: if `steps` is below 1.
-    """
-    if steps < 1:
-        raise ValueError(f"steps is {steps}; expected at least 1.")
-    ax = _axes(ax, (1.5 * steps + 1.5, 3.2))
-    rows = (("x", 0, REAL), ("h", 1, HIDDEN), ("y", 2, GENERATED))
-    gap = 0.2  # from the middle of a node to where an arrow starts
-    for time in range(steps + 1):
-        for letter, height, colour in rows:
-            if time == 0 and letter != "h":
-                continue
-            ax.text(
-                time,
-                height,
-                f"${letter}_{{{time}}}$",
-                ha="center",
-                va="center",
-                bbox={"boxstyle": "circle,pad=0.35", "facecolor": (*colour, 0.2), "ec": colour},
-            )
-        if time == 0:
-            continue
-        arrows = (
-            ((time - 1 + gap, 1), (time - gap, 1), "$W_{hh}$", (0, 0.1), "center"),
-            ((time, gap), (time, 1 - gap), "$W_{xh}$", (0.06, 0), "left"),
-            ((time, 1 + gap), (time, 2 - gap), "$W_{hy}$", (0.06, 0), "left"),
-        )
-        for start, end, weight, (right, up), side in arrows:
-            _arrow(ax, start, end)
-            middle = (start[0] + end[0]) / 2 + right, (start[1] + end[1]) / 2 + up
-            ax.text(*middle, weight, ha=side, va="center", fontsize="small", color=INK)
-    ax.set(xlim=(-0.4, steps + 0.5), ylim=(-0.4, 2.4), title=title)
-    ax.axis("off")
-    return ax
-
-
-# ── Images ────────────────────────────────────────────────────────────────────────────────────
-
-
-def images(
-    pictures: np.ndarray,
-    ax: Axes | None = None,
-    *,
-    columns: int = 10,
-    color: Color = INK,
-    row_names: Sequence[str] = (),
-    column_names: Sequence[str] = (),
-    separated: bool = False,
-    title: str = "",
-) -> Axes:
-    """Draw grey images side by side, row after row, as one image in a coloured frame.
-
-    Args:
-        pictures: `(count, height, width)` or `(count, height, width, 1)`, from −1 (black) to
-            1 (white); values beyond are drawn as these.
-        ax: where to draw.
-        columns: images a row; the last row may be shorter.
-        color: of the frame: `REAL`, `GENERATED`, or grey for both together.
-        row_names: a name for each row, or none.
-        column_names: a name for each column, or none.
-        separated: whether a thin line stands between neighbours, as between a film's frames.
-        title: of the picture.
-
-    Raises:
-        ValueError: for images of the wrong shape, none, fewer than 1 column, or a number of
-            names that does not fit.
-    """
-    pictures = np.asarray(pictures)
-    if pictures.ndim == 4 and pictures.shape[-1] == 1:
-        pictures = pictures[..., 0]
-    if pictures.ndim != 3 or 0 in pictures.shape:
-        raise ValueError(
-            f"The images have the shape {pictures.shape}; expected (count, height, width), "
-            "each at least 1, or the same with one channel."
-        )
-    if columns < 1:
-        raise ValueError(f"columns is {columns}; expected at least 1 image a row.")
-    count, height, width = pictures.shape
-    columns = min(columns, count)
-    rows = -(-count // columns)
-    for names, lines, what in ((row_names, rows, "rows"), (column_names, columns, "columns")):
-        if len(names) not in (0, lines):
-            raise ValueError(f"There are {len(names)} names for {lines} {what}; expected one each.")
-    spare = np.ones((rows * columns - count, height, width))
-    grid = np.concatenate([pictures, spare]).reshape(rows, columns, height, width)
-    tiled = grid.swapaxes(1, 2).reshape(rows * height, columns * width)
-    ax = _axes(ax, (0.55 * columns + 0.3, 0.55 * rows + 0.5))
-    ax.imshow(tiled, cmap="gray", vmin=-1, vmax=1, interpolation="nearest")
-    if separated:
-        line = {"color": INK, "linewidth": 0.8}
-        ax.vlines(width * np.arange(1, columns) - 0.5, -0.5, rows * height - 0.5, **line)
-        ax.hlines(height * np.arange(1, rows) - 0.5, -0.5, columns * width - 0.5, **line)
-    ax.set_xticks([(i + 0.5) * width - 0.5 for i in range(len(column_names))], column_names)
-    ax.set_yticks([(i + 0.5) * height - 0.5 for i in range(len(row_names))], row_names)
-    ax.tick_params(length=0)
-    ax.grid(False)
-    for spine in ax.spines.values():
-        spine.set(visible=True, color=color, linewidth=3)
-    ax.set_title(title)
-    return ax
-
-
-# ── Helpers ───────────────────────────────────────────────────────────────────────────────────
-
-
-def _axes(ax: Axes | None, size: tuple[float, float] | None = None) -> Axes:
-    """Return the axes given, or those of a new figure of that size in inches."""
-    return plt.subplots(figsize=size, layout="constrained")[1] if ax is None else ax
-
-
-def _grid(
-    axes: np.ndarray | None,
-    panels: int,
-    columns: int,
-    title: str,
-    *,
-    size: tuple[float, float],
-    sharex: bool | str = False,
-    sharey: bool | str = False,
-) -> np.ndarray:
-    """Return `(panels,)` axes: those given, or a new figure's with the title above all.
-
-    Args:
-        size: of a panel, in inches.
-    """
-    if axes is not None:
-        flat = np.asarray(axes, dtype=object).ravel()
-        if len(flat) != panels:
-            raise ValueError(f"There are {len(flat)} axes; expected {panels}, one a panel.")
-        flat[0].figure.suptitle(title, fontsize="medium", fontweight="bold")
-        return flat
-    columns = min(columns, panels)
-    rows = -(-panels // columns)
-    figure, axes = plt.subplots(
-        rows,
-        columns,
-        figsize=(size[0] * columns, size[1] * rows + 0.4),
-        sharex=sharex,
-        sharey=sharey,
-        squeeze=False,
-        layout="constrained",
-    )
-    figure.suptitle(title, fontsize="medium", fontweight="bold")
-    for spare in axes.ravel()[panels:]:
-        spare.remove()
-    flat = axes.ravel()[:panels]
-    if sharex:  # the lowest panel of each column shows the times, whatever is beneath it
-        for ax in flat[-columns:]:
-            ax.tick_params(labelbottom=True)
-    return flat
-
-
-def _arrow(ax: Axes, start: tuple[float, float], end: tuple[float, float]) -> None:
-    """Draw an arrow between two points of the data's coordinates."""
-    style = {"arrowstyle": "-|>", "color": INK, "shrinkA": 0, "shrinkB": 0}
-    ax.annotate("", xy=end, xytext=start, arrowprops=style)
-
-
 def _some(windows: np.ndarray, count: int, seed: int | None) -> np.ndarray:
     """Return at most `count` windows, chosen at random, or the first ones if the seed is None."""
-    if count < 1:
-        raise ValueError(f"count is {count}; expected at least 1 window.")
+    positive_integer(count=count)
     if seed is None:
         return windows[:count]
     return windows[np.random.default_rng(seed).permutation(len(windows))[:count]]

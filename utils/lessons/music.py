@@ -39,9 +39,6 @@ class Note(NamedTuple):
     pitch: int
 
 
-# --- The grid and its notes ---------------------------------------------------------------------
-
-
 def grid_to_notes(pitches: np.ndarray, onsets: np.ndarray) -> list[Note]:
     """Return the notes of one piece, in the order of voices, then of time.
 
@@ -84,9 +81,6 @@ def notes_to_grid(
             raise ValueError(f"{note} overlaps another note of its voice.")
         pitches[span, note.voice], onsets[note.start, note.voice] = note.pitch, True
     return pitches, onsets
-
-
-# --- Scores -------------------------------------------------------------------------------------
 
 
 def pitch_class_histogram(pitches: np.ndarray) -> np.ndarray:
@@ -224,9 +218,6 @@ def _shares_inside(shares: np.ndarray) -> np.ndarray:
     """Return the share of time inside each of the twelve major scales, ``(…, 12)``."""
     degrees = (np.arange(12)[:, None] + np.array(MAJOR)) % 12  # (tonic, degree)
     return shares[..., degrees].sum(axis=-1)
-
-
-# --- Pictures, sound, files ---------------------------------------------------------------------
 
 
 def piano_roll(
@@ -428,9 +419,6 @@ def _read_variable_length(content: bytes, place: int) -> tuple[int, int]:
         place += 1
         if not content[place - 1] & 0x80:
             return number, place
-
-
-# --- What is refused ----------------------------------------------------------------------------
 
 
 def _pitches(pitches: np.ndarray) -> np.ndarray:

@@ -1,8 +1,4 @@
-"""Windows, invertible scalers, and the preconditioner that presents a series to the LSTM-GAN.
-
-Every class here keeps its state in plain NumPy arrays and can undo what it did: ``inverse`` after
-``transform`` gives the data back.
-"""
+"""The preconditioner that presents a series to the LSTM-GAN."""
 
 from __future__ import annotations
 
@@ -13,271 +9,13 @@ from typing import ClassVar
 
 import numpy as np
 from scipy.special import boxcox, inv_boxcox
-from scipy.stats import boxcox_normmax, norm
+from scipy.stats import boxcox_normmax
+
+from utils.checks import positive_integer
+from utils.datasets.scaling import Scaler, as_rows
+from utils.lstm_gan.transforms import NormalScores, Tails
 
 CHUNK = 2**22  # values transformed at a time, so that float64 copies stay small (32 MiB each)
-
-
-def sliding_windows(series: np.ndarray, length: int, stride: int = 1) -> np.ndarray:
-    """Return the windows of ``series`` as a read-only view, without copying.
-
-    Args:
-        series: values of shape (time, features).
-        length: rows in a window.
-        stride: rows between the starts of two windows.
-
-    Returns:
-        An array of shape (windows, length, features).
-
-    Raises:
-        ValueError: if the series is not (time, features), if length or stride is not positive, or
-            if the window is longer than the series.
-    """
-    series = np.asarray(series)
-    if series.ndim != 2:
-        raise ValueError(f"The series has shape {series.shape}; expected (time, features).")
-    if length < 1 or stride < 1:
-        raise ValueError(f"Window {length} and stride {stride}: both must be at least 1.")
-    if length > len(series):
-        raise ValueError(f"A window of {length} rows does not fit a series of {len(series)} rows.")
-    view = np.lib.stride_tricks.sliding_window_view(series, length, axis=0)
-    return view[::stride].transpose(0, 2, 1)
-
-
-def forecast_windows(
-    values: np.ndarray, history: int, horizon: int, stride: int = 1
-) -> tuple[np.ndarray, np.ndarray]:
-    """Cut a series into what a forecaster reads and what it is to forecast.
-
-    Window i reads the ``history`` rows from row i·stride on; its targets are the ``horizon`` rows
-    after them. Both are read-only views of ``values``, without copying. Cut each part of a split
-    by itself: then no window crosses from one part into the next.
-
-    Args:
-        values: the series, of shape (time, features).
-        history: rows read.
-        horizon: rows to forecast.
-        stride: rows between the starts of two windows.
-
-    Returns:
-        Inputs of shape (windows, history, features) and targets of shape
-        (windows, horizon, features); the last window ends at or before the last row, so
-        windows = ⌊(time − history − horizon) / stride⌋ + 1.
-
-    Raises:
-        ValueError: if the series is not (time, features), if history, horizon or stride is not
-            positive, or if history and horizon together are longer than the series.
-    """
-    values = np.asarray(values)
-    if values.ndim != 2:
-        raise ValueError(f"The series has shape {values.shape}; expected (time, features).")
-    if min(history, horizon, stride) < 1:
-        raise ValueError(
-            f"History {history}, horizon {horizon}, stride {stride}: each must be at least 1."
-        )
-    if history + horizon > len(values):
-        raise ValueError(
-            f"A window of {history} rows of history and {horizon} to forecast does not fit a "
-            f"series of {len(values)} rows."
-        )
-    windows = sliding_windows(values, history + horizon, stride)
-    return windows[:, :history], windows[:, history:]
-
-
-@dataclass(frozen=True)
-class Scaler:
-    """An invertible linear map of each feature: ``(x − shift) / scale``.
-
-    A constant feature has scale 1: it maps to a constant, and back.
-    """
-
-    shift: np.ndarray
-    scale: np.ndarray
-
-    @classmethod
-    def min_max(cls, values: np.ndarray) -> Scaler:
-        """Fit a map of each feature (last axis) of ``values`` onto [0, 1]."""
-        rows = _rows(values)
-        low, high = rows.min(axis=0), rows.max(axis=0)
-        return cls(low, np.where(high > low, high - low, 1.0))
-
-    @classmethod
-    def standard(cls, values: np.ndarray) -> Scaler:
-        """Fit a map of each feature (last axis) of ``values`` to mean 0, standard deviation 1."""
-        rows = _rows(values)
-        varies = rows.max(axis=0) > rows.min(axis=0)
-        return cls(rows.mean(axis=0), np.where(varies, rows.std(axis=0), 1.0))
-
-    def transform(self, values: np.ndarray) -> np.ndarray:
-        """Scale ``values`` of shape (…, features)."""
-        return (values - self.shift) / self.scale
-
-    def inverse(self, scaled: np.ndarray) -> np.ndarray:
-        """Undo ``transform``."""
-        return scaled * self.scale + self.shift
-
-
-@dataclass(frozen=True)
-class Tails:
-    """An invertible map that draws in the heavy tails of some columns and leaves the others alone.
-
-    A column in which some value lies more than ``HEAVY`` times as far from the median as half of
-    the values do becomes ``asinh((x − centre) / width)``: nearly linear in the middle half, a
-    logarithm far out (Burbidge, Magee and Robb 1988, doi:10.1080/01621459.1988.10478575).
-    Otherwise one outlier would squeeze everything else into a sliver of its range.
-    """
-
-    centre: np.ndarray  # (features,) medians
-    width: np.ndarray  # (features,) median distance from the median; infinite: left alone
-
-    HEAVY: ClassVar[float] = 100.0
-
-    @classmethod
-    def fit(cls, values: np.ndarray) -> Tails:
-        """Fit to each feature (last axis) of ``values``."""
-        centre, width, ratio = tail_ratio(values)
-        return cls(centre, np.where(ratio > cls.HEAVY, width, np.inf))
-
-    @property
-    def heavy(self) -> np.ndarray:
-        """Which features have heavy tails, (features,)."""
-        return np.isfinite(self.width)
-
-    def transform(self, values: np.ndarray) -> np.ndarray:
-        """Draw in the tails of ``values``, (…, features)."""
-        result = np.array(values, np.float64)
-        for i in np.flatnonzero(self.heavy):
-            result[..., i] = np.arcsinh((result[..., i] - self.centre[i]) / self.width[i])
-        return result
-
-    def inverse(self, drawn: np.ndarray) -> np.ndarray:
-        """Undo ``transform``."""
-        result = np.array(drawn, np.float64)
-        for i in np.flatnonzero(self.heavy):
-            result[..., i] = self.centre[i] + self.width[i] * np.sinh(result[..., i])
-        return result
-
-
-def tail_ratio(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return each feature's median, the median distance from it, and the furthest in units of that.
-
-    Values equal to the median are left out of the median distance, so that a column that is
-    mostly zero has one. The ratio is about 4.5 for 2,000 normal values, 20 for exponential ones,
-    and thousands for Cauchy's; it is 0 for a constant.
-
-    Args:
-        values: of shape (…, features).
-
-    Returns:
-        Three arrays of shape (features,); the first two in the data's units.
-    """
-    rows = _rows(values)
-    centre = np.median(rows, axis=0)
-    width, furthest = np.ones(len(centre)), np.zeros(len(centre))
-    for i, column in enumerate(rows.T):
-        distances = np.abs(column - centre[i])
-        if len(distances := distances[distances > 0]):
-            furthest[i] = distances.max()
-            # Far below the furthest, differences drown in the rounding of the scores.
-            width[i] = max(np.median(distances), 1e-12 * furthest[i])
-    return centre, width, furthest / width
-
-
-@dataclass(frozen=True)
-class QuantileMap:
-    """A monotone map of one variable onto standard normal scores, and back.
-
-    The value whose share of smaller values is p maps to Φ⁻¹(p); between the knots the map is
-    linear, beyond the outermost ones it is constant, so that ``inverse`` never leaves the range
-    of the data it was fitted to.
-    """
-
-    values: np.ndarray
-    scores: np.ndarray
-
-    @classmethod
-    def fit(cls, sample: np.ndarray, knots: int = 3000, extremes: int = 50) -> QuantileMap:
-        """Fit the map to ``sample``, of shape (count,).
-
-        At most ``knots`` values spread evenly over the ranks are kept, and besides them the
-        ``extremes`` smallest and largest, where the quantiles lie far apart.
-        """
-        values, counts = np.unique(np.asarray(sample, np.float64), return_counts=True)
-        # Tied values share the middle of their ranks, which keeps the map one-to-one.
-        share = (np.cumsum(counts) - counts / 2) / counts.sum()
-        scores = norm.ppf(share)
-        if len(values) > knots + 2 * extremes:
-            spread = np.linspace(0, len(values) - 1, knots).round().astype(int)
-            keep = np.unique(np.r_[:extremes, spread, len(values) - extremes : len(values)])
-            values, scores = values[keep], scores[keep]
-        return cls(values, scores)
-
-    def transform(self, values: np.ndarray) -> np.ndarray:
-        """Return the normal scores of ``values``."""
-        return np.interp(values, self.values, self.scores)
-
-    def inverse(self, scores: np.ndarray) -> np.ndarray:
-        """Return the values with these normal scores."""
-        return np.interp(scores, self.scores, self.values)
-
-
-@dataclass(frozen=True)
-class NormalScores:
-    """The ``QuantileMap`` of every component, apart for the first time step and the later ones.
-
-    Fitted to data, it makes each margin standard normal. Fitted to a generator's output, the same
-    map is *margin calibration*: it puts right the spread and shape of each component and leaves
-    their order, hence their dependence on each other and over time, as the generator made it.
-    """
-
-    first: tuple[QuantileMap, ...]
-    later: tuple[QuantileMap, ...]
-
-    @classmethod
-    def fit(cls, first: np.ndarray, later: np.ndarray) -> NormalScores:
-        """Fit to ``first``, (count, components), and ``later``, (other count, components)."""
-        return cls(
-            tuple(QuantileMap.fit(column) for column in first.T),
-            tuple(QuantileMap.fit(column) for column in later.T),
-        )
-
-    @classmethod
-    def fit_windows(cls, scores: np.ndarray) -> NormalScores:
-        """Fit to ``scores`` of shape (windows, time, components)."""
-        return cls.fit(scores[:, 0], scores[:, 1:].reshape(-1, scores.shape[-1]))
-
-    def transform(self, values: np.ndarray) -> np.ndarray:
-        """Map ``values`` of shape (windows, time, components) to normal scores."""
-        return self._apply(values, "transform")
-
-    def inverse(self, scores: np.ndarray) -> np.ndarray:
-        """Undo ``transform``, inside the range of the values fitted to."""
-        return self._apply(scores, "inverse")
-
-    def arrays(self) -> dict[str, np.ndarray]:
-        """Return the maps as named arrays."""
-        return {
-            f"{part}_{component}": np.stack([map_.values, map_.scores])
-            for part in ("first", "later")
-            for component, map_ in enumerate(getattr(self, part))
-        }
-
-    @classmethod
-    def from_arrays(cls, state: Mapping[str, np.ndarray]) -> NormalScores:
-        """Rebuild the maps from what ``arrays`` returned."""
-        count = sum(name.startswith("first_") for name in state)
-        first, later = (
-            tuple(QuantileMap(*state[f"{part}_{component}"]) for component in range(count))
-            for part in ("first", "later")
-        )
-        return cls(first, later)
-
-    def _apply(self, array: np.ndarray, direction: str) -> np.ndarray:
-        result = np.empty(array.shape, np.float64)
-        for component, (first, later) in enumerate(zip(self.first, self.later, strict=True)):
-            result[:, 0, component] = getattr(first, direction)(array[:, 0, component])
-            result[:, 1:, component] = getattr(later, direction)(array[:, 1:, component])
-        return result
 
 
 @dataclass(frozen=True)
@@ -347,7 +85,7 @@ class Preconditioner:
             raise ValueError("There is a single pair of consecutive rows; expected at least two.")
         if not np.isfinite(sequences).all():
             raise ValueError("The sequences hold NaN or infinity; expected finite values.")
-        rows = _rows(sequences)
+        rows = as_rows(sequences)
         varying = rows.max(axis=0) > rows.min(axis=0)
         if not varying.any():
             raise ValueError("Every column is constant; expected at least one that varies.")
@@ -373,7 +111,7 @@ class Preconditioner:
         basis = directions[:, kept] * np.sqrt(variances[kept])
         level = (z @ np.linalg.pinv(basis).T).reshape(*sequences.shape[:2], -1)
 
-        before, after = _rows(level[:, :-1]), _rows(level[:, 1:])
+        before, after = as_rows(level[:, :-1]), as_rows(level[:, 1:])
         intercept, transition = cls._autoregression(before, after, window)
         regressors = np.column_stack([np.ones(len(before)), before])
         innovations = after - regressors @ np.vstack([intercept, transition])
@@ -382,7 +120,7 @@ class Preconditioner:
         root = (axes * np.sqrt(np.maximum(spreads, 1e-12))).T
         white = innovations @ np.linalg.inv(root)
 
-        starts = _rows(level[:, : sequences.shape[1] - window + 1])
+        starts = as_rows(level[:, : sequences.shape[1] - window + 1])
         return cls(
             whole=(rows == np.round(rows)).all(axis=0),
             tails=tails,
@@ -451,8 +189,7 @@ class Preconditioner:
         Returns:
             float32 arrays (window·components, window·components) and (window·components,).
         """
-        if window < 1:
-            raise ValueError(f"The window is {window}; expected at least 1 row.")
+        positive_integer(window=window)
         size = self.components
         kernel = np.zeros((window, size, window, size))
         bias = np.zeros((window, size))
@@ -556,11 +293,6 @@ class Preconditioner:
                 f"The {name} have shape {array.shape}; expected ({name}, time, {last} {unit})."
             )
         return array
-
-
-def _rows(values: np.ndarray) -> np.ndarray:
-    """Return ``values`` of shape (…, features) as (rows, features)."""
-    return np.asarray(values, np.float64).reshape(-1, values.shape[-1])
 
 
 def _in_chunks(

@@ -8,6 +8,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from utils.checks import positive_integer
+
 PAD, START, END, UNKNOWN = "<pad>", "<start>", "<end>", "<unk>"
 
 
@@ -191,9 +193,7 @@ def sample_text(
             with a character that the vocabulary lacks, no prompt where there is no ``<start>``
             either, or a model whose logits do not fit the vocabulary or are not finite.
     """
-    for name, value in (("length", length), ("count", count)):
-        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-            raise ValueError(f"The {name} is {value!r}; expected a positive integer.")
+    positive_integer(length=length, count=count)
     if not 0 < temperature < np.inf:
         raise ValueError(f"The temperature is {temperature}; expected a positive, finite number.")
     to_read = [vocabulary.number(START)] if START in vocabulary.tokens else []

@@ -1,10 +1,7 @@
-"""More than one device: strategies by name, what TF_CONFIG says, and workers on this machine.
+"""Workers on this machine: start them, train a small LSTM-GAN on sines, time the all-reduces.
 
-``python -m utils.distributed FOLDER`` trains a small LSTM-GAN on sines, as one worker of several.
-Notebook 18 and the tests start two of them with ``launch``, which gives each its TF_CONFIG.
-
-TensorFlow's workers speak without password or encryption, and listen on every network interface,
-also where they are told to meet at 127.0.0.1: run them only in a network that you trust.
+``python -m utils.lessons.workers FOLDER`` trains as one worker of several. Lesson 18 and the tests
+start two of them with ``launch``, which gives each its TF_CONFIG.
 """
 
 from __future__ import annotations
@@ -20,137 +17,28 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import tensorflow as tf
 
-from utils import data, models, runtime
-from utils.training import Every, GanTrainer, TrainingConfig
+from utils import runtime
+from utils.datasets.time_series import load_sines
+from utils.lstm_gan.config import TrainingConfig
+from utils.lstm_gan.networks import lstm_discriminator, lstm_generator
+from utils.lstm_gan.strategies import (
+    LOST,
+    STRATEGIES,
+    VARIABLE,
+    LostWorkerError,
+    get_strategy,
+    noticing_lost_workers,
+    tf_config,
+)
+from utils.lstm_gan.training import Every, GanTrainer
 
-STRATEGIES = ("default", "mirrored", "multiworker")
-VARIABLE = "TF_CONFIG"
-LOST = 3  # exit status of a worker that lost another one
-ROOT = Path(__file__).resolve().parent.parent
-
-
-# --- Who takes part -----------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Cluster:
-    """All workers of a run, and which of them this process is.
-
-    Attributes:
-        workers: addresses, "host:port" each, in the same order for everyone.
-        index: this process's place among them. Worker 0 is the *chief*: it alone writes files.
-    """
-
-    workers: tuple[str, ...]
-    index: int
-
-
-def tf_config(workers: Sequence[str], index: int) -> str:
-    """Return the TF_CONFIG of worker ``index``, JSON as TensorFlow reads it."""
-    task = {"type": "worker", "index": index}
-    return json.dumps({"cluster": {"worker": list(workers)}, "task": task})
-
-
-def read_tf_config(text: str | None) -> Cluster:
-    """Return the cluster that a TF_CONFIG describes; ``None`` stands for a variable not set.
-
-    Raises:
-        ValueError: in one sentence, if it is missing, is no JSON, or describes no workers.
-    """
-    if not text:
-        raise ValueError(
-            f"{VARIABLE} is not set; expected the cluster and this worker's place in it, such as "
-            f"{tf_config(['10.0.0.1:2222', '10.0.0.2:2222'], 0)}."
-        )
-    try:
-        given = json.loads(text)
-    except ValueError as error:
-        raise ValueError(f"{VARIABLE} is no JSON ({error}): {text[:60]!r}.") from None
-    given = given if isinstance(given, dict) else {}
-    cluster, task = given.get("cluster"), given.get("task")
-    workers = cluster.get("worker") if isinstance(cluster, dict) else None
-    if not (isinstance(workers, list) and workers and set(cluster) == {"worker"}):
-        raise ValueError(
-            f"{VARIABLE} names no cluster of workers; expected "
-            '{"cluster": {"worker": ["host:port", …]}, "task": …}, and no other jobs.'
-        )
-    for address in workers:
-        host, _, port = address.rpartition(":") if isinstance(address, str) else ("", "", "")
-        if not (host and port.isascii() and port.isdigit() and 0 < int(port) < 65_536):
-            raise ValueError(f"{VARIABLE} has the address {address!r}; expected 'host:port'.")
-    if len(set(workers)) < len(workers):
-        raise ValueError(f"{VARIABLE} has an address twice; expected one for each worker.")
-    task = task if isinstance(task, dict) else {}
-    index = task.get("index")
-    whole = isinstance(index, int) and not isinstance(index, bool)
-    if task.get("type") != "worker" or not whole or not 0 <= index < len(workers):
-        raise ValueError(
-            f"{VARIABLE} has the task {given.get('task')!r}; expected the type 'worker' and an "
-            f"index from 0 to {len(workers) - 1}."
-        )
-    return Cluster(tuple(workers), index)
-
-
-# --- Strategies ---------------------------------------------------------------------------------
-
-
-def split_cpu(parts: int = 2) -> list[str]:
-    """Split the CPU into logical devices, to try a strategy without GPUs; return their names.
-
-    They share the same cores: nothing gets faster.
-
-    Raises:
-        ValueError: if TensorFlow is in use already with another number of them.
-    """
-    cpu = tf.config.list_physical_devices("CPU")[0]
-    # In use already: then it stays as it is, and the count below tells.
-    with contextlib.suppress(RuntimeError):
-        tf.config.set_logical_device_configuration(
-            cpu, [tf.config.LogicalDeviceConfiguration() for _ in range(parts)]
-        )
-    names = [device.name for device in tf.config.list_logical_devices("CPU")]
-    if len(names) != parts:
-        raise ValueError(
-            f"The CPU is in use as {len(names)} device(s); expected to split it in {parts} before "
-            "TensorFlow computes anything."
-        )
-    return names
-
-
-def strategy(name: str) -> tf.distribute.Strategy | None:
-    """Return a strategy by name, ``None`` for "default": one device, as if there were no others.
-
-    "mirrored" takes all GPUs of this machine or, where there is none, two halves of the CPU.
-    "multiworker" waits until all workers that TF_CONFIG names have been started. Call this before
-    TensorFlow computes anything.
-
-    Raises:
-        ValueError: for an unknown name, a TF_CONFIG that does not do, or devices in use.
-    """
-    if name not in STRATEGIES:
-        raise ValueError(f"There is no strategy {name!r}; expected one of {', '.join(STRATEGIES)}.")
-    if name == "default":
-        return None
-    if name == "mirrored":
-        return tf.distribute.MirroredStrategy(None if runtime.on_gpu() else split_cpu())
-    read_tf_config(os.environ.get(VARIABLE))
-    try:
-        return tf.distribute.MultiWorkerMirroredStrategy()
-    except RuntimeError as error:
-        raise ValueError(f"The workers could not be connected: {error}") from error
-
-
-# --- Workers on this machine --------------------------------------------------------------------
-
-
-class LostWorkerError(RuntimeError):
-    """Another worker was lost, so that this one cannot go on."""
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True)
@@ -162,18 +50,6 @@ class Finished:
 
     status: int
     output: str
-
-
-@contextlib.contextmanager
-def noticing_lost_workers() -> Iterator[None]:
-    """Raise ``LostWorkerError`` where an operation fails for want of another worker."""
-    try:
-        yield
-    except (tf.errors.UnavailableError, tf.errors.AbortedError) as error:
-        raise LostWorkerError(
-            f"Another worker is gone, or cannot be reached ({type(error).__name__}); "
-            "start all of them again with --resume."
-        ) from error
 
 
 def free_addresses(count: int) -> list[str]:
@@ -240,9 +116,6 @@ def launch(
     return finished
 
 
-# --- A worker -----------------------------------------------------------------------------------
-
-
 def sines_trainer(
     strategy: tf.distribute.Strategy | None = None,
     *,
@@ -268,9 +141,9 @@ def sines_trainer(
         dynamic=4,
         seed=seed,
     )
-    windows = 4 * data.load_sines(1000, window) - 3  # from [0.5, 1] to [−1, 1]
+    windows = 4 * load_sines(1000, window) - 3  # from [0.5, 1] to [−1, 1]
     with contextlib.nullcontext() if strategy is None else strategy.scope():
-        generator = models.lstm_generator(
+        generator = lstm_generator(
             window,
             config.latent,
             windows.shape[2],
@@ -281,7 +154,7 @@ def sines_trainer(
             synchronised=strategy is not None,
             seed=seed,
         )
-        discriminator = models.lstm_discriminator(
+        discriminator = lstm_discriminator(
             window, windows.shape[2], units=units, layers=1, sizes=True, seed=seed + 5000
         )
         return GanTrainer(generator, discriminator, windows, config, strategy)
@@ -322,7 +195,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     all-reduces ("reduce"); with ``--count`` also the all-reduces in a step ("reduces").
     """
     parser = argparse.ArgumentParser(
-        prog="python -m utils.distributed",
+        prog="python -m utils.lessons.workers",
         description=f"Train a small LSTM-GAN on sines; {VARIABLE} says as which worker.",
         allow_abbrev=False,
     )
@@ -356,7 +229,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _train(options: argparse.Namespace) -> None:
-    parallel = strategy(options.strategy)
+    parallel = get_strategy(options.strategy)
     resolver = None if parallel is None else parallel.cluster_resolver
     index = 0 if resolver is None else resolver.task_id
     trainer = sines_trainer(

@@ -16,11 +16,11 @@ import keras
 import numpy as np
 from keras import ops
 
-from utils.text import PAD, Vocabulary
+from utils.checks import positive_integer
+from utils.lessons.text import PAD, Vocabulary
 
 State = Any
 Step = Callable[[np.ndarray, State], tuple[Any, State]]
-
 _NEVER = -1e9  # a score that softmax turns into exactly 0, without the NaN of a row of -inf
 
 
@@ -80,7 +80,8 @@ class AdditiveAttention(keras.layers.Layer):
 
     def __init__(self, units: int, **options: Any) -> None:
         super().__init__(**options)
-        self.units = _positive("number of units", units)
+        positive_integer(units=units)
+        self.units = int(units)
         self.W = keras.layers.Dense(units, use_bias=False, name="W")
         self.U = keras.layers.Dense(units, name="U")  # its bias is b
         self.v = keras.layers.Dense(1, use_bias=False, name="v")
@@ -146,7 +147,8 @@ def greedy_decode(
         ValueError: if ``length`` is not a positive integer, or ``state`` holds no array or
             arrays of different numbers of rows.
     """
-    length, rows = _positive("length", length), _rows(state)
+    positive_integer(length=length)
+    rows = _rows(state)
     token, scores = np.full(rows, start), np.zeros(rows)
     done, tokens = np.zeros(rows, bool), []
     for _ in range(length):
@@ -189,7 +191,8 @@ def beam_search(
     Source: Sutskever, Vinyals and Le, Sequence to sequence learning with neural networks,
     NeurIPS 2014, arXiv 1409.3215, section 3.2.
     """
-    width, length, rows = _positive("width", width), _positive("length", length), _rows(state)
+    positive_integer(width=width, length=length)
+    rows = _rows(state)
     state = keras.tree.map_structure(lambda a: ops.repeat(a, width, axis=0), state)
     tokens = np.full((rows, width, 1), start)
     scores = np.full((rows, width), -np.inf)
@@ -209,13 +212,6 @@ def beam_search(
         source = (parents + width * np.arange(rows)[:, None]).ravel()
         state = keras.tree.map_structure(lambda a, i=source: ops.take(a, i, axis=0), state)
     return tokens[:, :, 1:], scores
-
-
-def _positive(name: str, value: int) -> int:
-    """Return a positive integer, or raise ValueError."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-        raise ValueError(f"The {name} is {value!r}; expected an integer of at least 1.")
-    return int(value)
 
 
 def _rows(state: State) -> int:

@@ -1,0 +1,60 @@
+"""A multivariate time series with the meaning of its numbers."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from utils.checks import first_repeated
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Series:
+    """A multivariate time series, with what its numbers mean.
+
+    Attributes:
+        values: the numbers, float64, shape ``(time, features)``, in time order.
+        columns: the name of each feature.
+        times: when each row was observed: datetime64 of unit D for dates (finer for times of
+            day, in UTC), shape ``(time,)``; or None where that is not known.
+        name: a short name for titles and messages.
+        units: the unit of each feature, ``""`` where it is not known.
+        source: where the numbers come from.
+
+    Raises:
+        ValueError: if a shape, a length or a type is not as stated above.
+    """
+
+    values: np.ndarray
+    columns: tuple[str, ...]
+    times: np.ndarray | None
+    name: str
+    units: tuple[str, ...]
+    source: str
+
+    def __post_init__(self) -> None:
+        values, times = self.values, self.times
+        if not isinstance(values, np.ndarray) or values.dtype != np.float64 or values.ndim != 2:
+            what = f"shape {np.shape(values)}, type {getattr(values, 'dtype', type(values))}"
+            raise ValueError(f"The values have {what}; expected float64 of (time, features).")
+        for field in ("columns", "units"):
+            names = getattr(self, field)
+            if not isinstance(names, tuple) or not all(isinstance(name, str) for name in names):
+                raise ValueError(f"The {field} are {names!r}; expected a tuple of strings.")
+            if len(names) != values.shape[1]:
+                raise ValueError(
+                    f"There are {len(names)} {field} for {values.shape[1]} features; "
+                    "expected one for each."
+                )
+        if repeated := first_repeated(self.columns):
+            raise ValueError(f"The column {repeated!r} is named twice; expected different names.")
+        if times is None:
+            return
+        if not isinstance(times, np.ndarray) or times.dtype.kind != "M" or times.ndim != 1:
+            what = f"shape {np.shape(times)}, type {getattr(times, 'dtype', type(times))}"
+            raise ValueError(f"The times have {what}; expected datetime64 of shape (time,).")
+        if len(times) != len(values):
+            raise ValueError(
+                f"There are {len(times)} times for {len(values)} rows; expected one for each."
+            )

