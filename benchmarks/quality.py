@@ -69,7 +69,7 @@ def load(name: str) -> Task:
 def our_gan(task: Task, seed: int, **changes: Any) -> Generated:
     """Return windows of the recipe; ``changes`` are settings of ``TrainingConfig``."""
     start = time.perf_counter()
-    preconditioner = Preconditioner.fit(task.sequences, task.real.shape[1])
+    preconditioner = Preconditioner(task.real.shape[1]).fit(task.sequences)
     config = lstm_gan.TrainingConfig(seed=seed, **changes)
     trainer = lstm_gan.build(preconditioner, preconditioner.transform(task.real), config)
     trainer.train()
@@ -88,12 +88,12 @@ def rcgan_style(task: Task, seed: int) -> Generated:
     config = lstm_gan.TrainingConfig(
         seed=seed,
         learning_rate=1e-3,
-        final_rate=1.0,
+        cosine_alpha=1.0,
         beta_1=0.5,
         beta_2=0.999,
         loss="non_saturating",
-        penalty=0.0,
-        average=0.0,
+        gp_weight=0.0,
+        ema_decay=0.0,
         static=0,
         dynamic=16,
     )
@@ -107,16 +107,16 @@ def rcgan_style(task: Task, seed: int) -> Generated:
     windows = scaler.transform(task.real).astype(np.float32)
     trainer = lstm_gan.GanTrainer(generator, discriminator, windows, config)
     trainer.train()
-    samples = scaler.inverse(trainer.sample(len(task.real), seed=2).astype(np.float64))
+    samples = scaler.inverse_transform(trainer.sample(len(task.real), seed=2).astype(np.float64))
     return samples, time.perf_counter() - start
 
 
 def var_bootstrap(task: Task, seed: int, block: int = 1) -> Generated:
     """Return windows of the vector autoregression with resampled innovations."""
-    preconditioner = Preconditioner.fit(task.sequences, task.real.shape[1])
-    scores = preconditioner.transform(task.real)
-    drawn = evaluation.bootstrap_innovations(scores, len(scores), seed, block=block)
-    return preconditioner.inverse(drawn), None
+    preconditioner = Preconditioner(task.real.shape[1]).fit(task.sequences)
+    normal_scores = preconditioner.transform(task.real)
+    drawn = evaluation.bootstrap_innovations(normal_scores, len(normal_scores), seed, block=block)
+    return preconditioner.inverse_transform(drawn), None
 
 
 def block_bootstrap(task: Task, seed: int) -> Generated:
@@ -140,16 +140,16 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "nothing": {},
     "static latents": {"static": 0, "dynamic": 16},
     "relativistic loss (non-saturating instead)": {"loss": "non_saturating"},
-    "penalty": {"penalty": 0.0},
-    "penalty on a quarter only (on all instead)": {"penalised": 1.0},
-    "averaged weights": {"average": 0.0},
-    "falling learning rate": {"final_rate": 1.0},
+    "penalty": {"gp_weight": 0.0},
+    "penalty on a quarter only (on all instead)": {"gp_fraction": 1.0},
+    "averaged weights": {"ema_decay": 0.0},
+    "falling learning rate": {"cosine_alpha": 1.0},
 }
 PARTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     # of the generator, of the discriminator
     "skip": ({"skip": False}, {}),
     "scaled noise": ({"scaled_noise": 0}, {}),
-    "standardised output": ({"standardised": False}, {}),
+    "standardised output": ({"batch_normalised": False}, {}),
     "view of the level": ({}, {"level": None}),
     "view of the running sum": ({}, {"running_sum": False}),
     "view of sizes": ({}, {"sizes": False}),
@@ -167,27 +167,31 @@ def ablated(task: Task, seed: int, removed: str) -> Generated:
     of_generator, of_discriminator = PARTS.get(removed, ({}, {}))
     config = lstm_gan.TrainingConfig(seed=seed)
     if removed == "preconditioner":  # standardised columns, their margins as normal scores
-        margins = NormalScores.fit_windows(task.real)
-        scores, level = margins.transform(task.real).astype(np.float32), None
+        margins = NormalScores().fit(task.real)
+        normal_scores, level = margins.transform(task.real).astype(np.float32), None
         of_discriminator = {"level": None}
     else:
-        preconditioner = Preconditioner.fit(task.sequences, window)
-        scores, level = preconditioner.transform(task.real), preconditioner.level_map(window)
-    components = scores.shape[2]
-    options = {"scaled_noise": config.dynamic, "standardised": True, "seed": seed} | of_generator
+        preconditioner = Preconditioner(window).fit(task.sequences)
+        normal_scores, level = preconditioner.transform(task.real), preconditioner.level_map(window)
+    components = normal_scores.shape[2]
+    options = {
+        "scaled_noise": config.dynamic,
+        "batch_normalised": True,
+        "seed": seed,
+    } | of_generator
     generator = lstm_gan.lstm_generator(window, config.latent, components, **options)
     views = {"sizes": True, "level": level, "seed": seed + 5000} | of_discriminator
     minibatch = views.pop("minibatch", False)
     discriminator = lstm_gan.lstm_discriminator(window, components, **views)
     if minibatch:
         discriminator = _with_minibatch_std(discriminator)
-    trainer = lstm_gan.GanTrainer(generator, discriminator, scores, config)
+    trainer = lstm_gan.GanTrainer(generator, discriminator, normal_scores, config)
     trainer.train()
     if removed == "preconditioner":
-        calibration = NormalScores.fit_windows(trainer.sample(20_000, seed=1))
-        samples = margins.inverse(calibration.transform(trainer.sample(count, seed=2)))
+        calibration = NormalScores().fit(trainer.sample(20_000, seed=1))
+        samples = margins.inverse_transform(calibration.transform(trainer.sample(count, seed=2)))
     elif removed == "margin calibration":
-        samples = preconditioner.inverse(trainer.sample(count, seed=2))
+        samples = preconditioner.inverse_transform(trainer.sample(count, seed=2))
     else:
         _, samples = lstm_gan.generate(trainer, preconditioner, count)
     return samples, time.perf_counter() - start
@@ -290,7 +294,7 @@ def time_job(job: Row) -> Row:
     """Return the discriminative score as training goes on, against the seconds spent training."""
     task = load(job["data"])
     start = time.perf_counter()
-    preconditioner = Preconditioner.fit(task.sequences, task.real.shape[1])
+    preconditioner = Preconditioner(task.real.shape[1]).fit(task.sequences)
     config = lstm_gan.TrainingConfig(seed=job["seed"])
     trainer = lstm_gan.build(preconditioner, preconditioner.transform(task.real), config)
     spent, seconds, values = time.perf_counter() - start, [], []

@@ -55,7 +55,7 @@ def material(
     The models are those of ``train.build``, but for the map to levels, whose numbers do not matter
     here. All forms start from these weights; ``fused`` is ``models.lstm``'s.
     """
-    config = lstm_gan.TrainingConfig(steps=100_000, batch=size.batch, seed=1)
+    config = lstm_gan.TrainingConfig(steps=100_000, batch_size=size.batch, seed=1)
     numbers = np.random.default_rng(0)
     flat = size.length * size.features
     level = numbers.normal(size=(flat, flat)) / flat**0.5, np.zeros(flat)
@@ -65,7 +65,7 @@ def material(
         config.latent,
         size.features,
         scaled_noise=config.dynamic,
-        standardised=True,
+        batch_normalised=True,
         seed=1,
         **shape,
     )
@@ -78,15 +78,15 @@ def material(
 
 def penalised(config: lstm_gan.TrainingConfig) -> int:
     """Return on how many real windows of a batch, and as many generated ones, the penalty is."""
-    return max(1, round(config.penalised * config.batch))
+    return max(1, round(config.gp_fraction * config.batch_size))
 
 
 def passes(config: lstm_gan.TrainingConfig) -> list[tuple[str, int]]:
     """Return the passes of our step, forward and backward: the model and the rows it reads."""
     return [
-        ("generator", config.batch),
-        ("discriminator", config.batch),  # the generated windows
-        ("discriminator", config.batch + 2 * penalised(config)),  # the real and the moved ones
+        ("generator", config.batch_size),
+        ("discriminator", config.batch_size),  # the generated windows
+        ("discriminator", config.batch_size + 2 * penalised(config)),  # the real and the moved ones
     ]
 
 
@@ -112,13 +112,13 @@ class NaiveGan:
     ) -> None:
         """Take over the models, their averages' start, and Keras' Adam for both."""
         self.generator, self.discriminator, self.config = generator, discriminator, config
-        self.averaged = keras.models.clone_model(generator)
-        self.averaged.set_weights(generator.get_weights())
+        self.ema_generator = keras.models.clone_model(generator)
+        self.ema_generator.set_weights(generator.get_weights())
         self.windows, self.loss = tf.constant(windows), get_loss(config.loss)
         self.optimizers = []
         for model in (generator, discriminator):
             rate = keras.optimizers.schedules.CosineDecay(
-                config.learning_rate, config.steps, alpha=config.final_rate
+                config.learning_rate, config.steps, alpha=config.cosine_alpha
             )
             adam = keras.optimizers.Adam(rate, beta_1=config.beta_1, beta_2=config.beta_2)
             adam.build(model.trainable_variables)
@@ -127,9 +127,9 @@ class NaiveGan:
     def draw(self) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """Return real windows, latents, and the noise of the penalty, for one step."""
         config, (_, length, features) = self.config, self.windows.shape
-        chosen = tf.random.uniform((config.batch,), maxval=len(self.windows), dtype=tf.int32)
-        fixed = tf.random.normal((config.batch, 1, config.static))
-        fresh = tf.random.normal((config.batch, length, config.dynamic))
+        chosen = tf.random.uniform((config.batch_size,), maxval=len(self.windows), dtype=tf.int32)
+        fixed = tf.random.normal((config.batch_size, 1, config.static))
+        fresh = tf.random.normal((config.batch_size, length, config.dynamic))
         latents = tf.concat([tf.repeat(fixed, length, axis=1), fresh], axis=-1)
         noise = tf.random.normal((2 * penalised(config), length, features))
         return tf.gather(self.windows, chosen), latents, noise
@@ -146,7 +146,7 @@ class NaiveGan:
             discriminator_loss = objective = self.loss.discriminator(real_logits, fake_logits)
             for windows, moves in ((real[:some], of_real), (fake[:some], of_fake)):
                 objective += finite_difference_penalty(
-                    self.discriminator, windows, config.penalty, config.sigma, moves
+                    self.discriminator, windows, config.gp_weight, config.gp_sigma, moves
                 )
         of_discriminator = tape.gradient(objective, self.discriminator.trainable_variables)
         with tf.GradientTape() as tape:
@@ -156,8 +156,8 @@ class NaiveGan:
         for_generator, for_discriminator = self.optimizers
         for_discriminator.apply(of_discriminator, self.discriminator.trainable_variables)
         for_generator.apply(of_generator, self.generator.trainable_variables)
-        for mean, new in zip(self.averaged.weights, self.generator.weights, strict=True):
-            mean.assign(config.average * mean + (1 - config.average) * new)
+        for mean, new in zip(self.ema_generator.weights, self.generator.weights, strict=True):
+            mean.assign(config.ema_decay * mean + (1 - config.ema_decay) * new)
         return discriminator_loss, generator_loss
 
 

@@ -24,7 +24,7 @@ class TorchGan:
         """Copy two Keras models of ``utils.lstm_gan``, and prepare Adam for both."""
         self.config, self.windows = config, torch.from_numpy(windows)
         self.generator, self.discriminator = Generator(generator), Discriminator(discriminator)
-        self.averaged = Generator(generator)
+        self.ema_generator = Generator(generator)
         self.optimizers = [
             torch.optim.Adam(
                 [weight for weight in model.parameters() if weight.requires_grad],
@@ -36,7 +36,7 @@ class TorchGan:
         ]
         self.rates = [
             torch.optim.lr_scheduler.CosineAnnealingLR(
-                adam, config.steps, eta_min=config.final_rate * config.learning_rate
+                adam, config.steps, eta_min=config.cosine_alpha * config.learning_rate
             )
             for adam in self.optimizers
         ]
@@ -44,9 +44,9 @@ class TorchGan:
     def draw(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Return real windows, latents, and the noise of the penalty, for one step."""
         config, (_, length, features) = self.config, self.windows.shape
-        chosen = torch.randint(len(self.windows), (config.batch,))
-        fixed = torch.randn(config.batch, 1, config.static).expand(-1, length, -1)
-        latents = torch.cat([fixed, torch.randn(config.batch, length, config.dynamic)], dim=-1)
+        chosen = torch.randint(len(self.windows), (config.batch_size,))
+        fixed = torch.randn(config.batch_size, 1, config.static).expand(-1, length, -1)
+        latents = torch.cat([fixed, torch.randn(config.batch_size, length, config.dynamic)], dim=-1)
         return self.windows[chosen], latents, torch.randn(2 * penalised(config), length, features)
 
     def step(
@@ -56,11 +56,11 @@ class TorchGan:
         config, some = self.config, penalised(self.config)
         fake = self.generator(latents)
         fake_logits = self.discriminator(fake)
-        moved = torch.cat([real[:some], fake[:some].detach()]) + config.sigma * noise
+        moved = torch.cat([real[:some], fake[:some].detach()]) + config.gp_sigma * noise
         logits = self.discriminator(torch.cat([real, moved]))
-        real_logits, moved_logits = logits[: config.batch], logits[config.batch :]
+        real_logits, moved_logits = logits[: config.batch_size], logits[config.batch_size :]
         logits = torch.cat([real_logits[:some], fake_logits[:some]])
-        penalty = config.penalty * (((moved_logits - logits) / config.sigma) ** 2).mean()
+        penalty = config.gp_weight * (((moved_logits - logits) / config.gp_sigma) ** 2).mean()
         margin = real_logits - fake_logits  # the relativistic loss, TrainingConfig's default
         discriminator_loss = nn.functional.softplus(-margin).mean()
         generator_loss = nn.functional.softplus(real_logits.detach() - fake_logits).mean()
@@ -72,9 +72,9 @@ class TorchGan:
             adam.step()
             rate.step()
         with torch.no_grad():
-            pairs = zip(self.averaged.parameters(), self.generator.parameters(), strict=True)
+            pairs = zip(self.ema_generator.parameters(), self.generator.parameters(), strict=True)
             for mean, new in pairs:
-                mean.lerp_(new, 1 - config.average)
+                mean.lerp_(new, 1 - config.ema_decay)
         return discriminator_loss.detach(), generator_loss.detach()
 
     @staticmethod

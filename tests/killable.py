@@ -13,7 +13,7 @@ from tensorflow.python.checkpoint import checkpoint_management
 from tensorflow.python.ops import gen_io_ops
 
 from utils import lstm_gan, runtime
-from utils.lstm_gan import Every, GanTrainer, TrainingConfig
+from utils.lstm_gan import Callback, GanTrainer, TrainingConfig
 
 STEPS, CHECKPOINT_EVERY = 24, 5
 MOMENTS = ("first steps", "between checkpoints", "halfway through a write", "write not yet listed")
@@ -22,7 +22,9 @@ MOMENTS = ("first steps", "between checkpoints", "halfway through a write", "wri
 def new_trainer(**changes) -> GanTrainer:
     """Return the untrained run: always the same data, models and seeds."""
     runtime.reproducible(0)
-    config = TrainingConfig(**{"steps": STEPS, "batch": 8, "static": 1, "dynamic": 2} | changes)
+    config = TrainingConfig(
+        **{"steps": STEPS, "batch_size": 8, "static": 1, "dynamic": 2} | changes
+    )
     windows = np.random.default_rng(0).normal(size=(50, 5, 2))
     generator = lstm_gan.lstm_generator(5, config.latent, 2, units=4, layers=1, seed=1)
     discriminator = lstm_gan.lstm_discriminator(5, 2, units=4, layers=1, seed=2)
@@ -50,9 +52,9 @@ def main(folder: Path, moment: str) -> None:
     """Train with checkpoints in ``folder``, up to the moment."""
     callbacks = []
     if moment == "first steps":
-        callbacks.append(Every(3, lambda trainer: kill()))
+        callbacks.append(Callback(3, lambda trainer: kill()))
     elif moment == "between checkpoints":
-        callbacks.append(Every(13, lambda trainer: kill()))
+        callbacks.append(Callback(13, lambda trainer: kill()))
     elif moment == "halfway through a write":
         # TensorFlow writes the tensors under temporary names and then merges them.
         kill_when_called(gen_io_ops, "merge_v2_checkpoints", "ckpt-10")

@@ -18,8 +18,12 @@ from utils.lessons import workers
 from utils.lessons.workers import launch, sines_trainer
 from utils.lstm_gan import LOST, GanTrainer, read_tf_config, tf_config
 
-SIZE = {"steps": 8, "batch": 16, "units": 8, "window": 6}
-WORKER = ["-m", "utils.lessons.workers", *(f"--{key}={value}" for key, value in SIZE.items())]
+SIZE = {"steps": 8, "batch_size": 16, "units": 8, "window": 6}
+WORKER = [
+    "-m",
+    "utils.lessons.workers",
+    *(f"--{key.replace('_', '-')}={value}" for key, value in SIZE.items()),
+]
 WORKER += ["--every=4"]
 # No loss depends on these: it compares logits with logits, so that their common shift cancels, and
 # standardising takes out what is added to all of a generator's outputs. Their gradients are
@@ -29,7 +33,7 @@ IDLE = ("logit/bias", "output/bias", "moving_mean")
 
 
 def weights(trainer, idle=False):
-    models = (trainer.generator, trainer.discriminator, trainer.averaged)
+    models = (trainer.generator, trainer.discriminator, trainer.ema_generator)
     return {
         f"{number} {weight.path}": weight.numpy()
         for number, model in enumerate(models)

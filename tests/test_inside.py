@@ -70,7 +70,7 @@ def test_silencing_a_unit_equals_cutting_it_out(layer, windows):
     kernel, recurrent, bias = layer.get_weights()
     silent = keras.layers.LSTM(UNITS, return_sequences=True)
     silent.build((None, TIME, FEATURES))
-    silent.set_weights(inside.silence([kernel, recurrent, bias], 2))
+    silent.set_weights(inside.ablate([kernel, recurrent, bias], 2))
     hidden = silent(windows).numpy()
     assert (hidden[..., 2] == 0).all()
 
@@ -85,7 +85,7 @@ def test_silencing_a_unit_equals_cutting_it_out(layer, windows):
 def test_silence_takes_several_units_and_leaves_the_weights_it_was_given(layer):
     weights = layer.get_weights()
     copies = [w.copy() for w in weights]
-    silent = inside.silence(weights, [0, 4])
+    silent = inside.ablate(weights, [0, 4])
     changed = [
         np.flatnonzero((a != b).reshape(-1, 4 * UNITS).any(0))
         for a, b in zip(silent, weights, strict=True)
@@ -94,19 +94,19 @@ def test_silence_takes_several_units_and_leaves_the_weights_it_was_given(layer):
         assert set(columns) == {2 * UNITS, 2 * UNITS + 4}
     for weight, copy in zip(weights, copies, strict=True):
         np.testing.assert_array_equal(weight, copy)
-    for a, b in zip(inside.silence(weights, []), weights, strict=True):
+    for a, b in zip(inside.ablate(weights, []), weights, strict=True):
         np.testing.assert_array_equal(a, b)
 
 
 @pytest.mark.parametrize("unit", [-1, UNITS, [0, UNITS]])
 def test_a_unit_that_is_not_there_is_refused(layer, unit):
     with pytest.raises(ValueError, match="expected 0 to 4"):
-        inside.silence(layer.get_weights(), unit)
+        inside.ablate(layer.get_weights(), unit)
 
 
 def test_weights_of_another_layer_are_refused():
     with pytest.raises(ValueError, match="not an LSTM's"):
-        inside.silence([np.zeros((3, 5)), np.zeros(5)], 0)
+        inside.ablate([np.zeros((3, 5)), np.zeros(5)], 0)
 
 
 @pytest.mark.parametrize(
@@ -174,12 +174,12 @@ def test_directions_that_cannot_be_found_are_refused():
 
 def test_without_leaves_what_is_at_right_angles():
     vector, others = np.array([1.0, 2.0, 3.0, 4.0]), np.array([[1.0, 0, 0, 0], [1.0, 1, 0, 0]])
-    np.testing.assert_allclose(inside.without(vector, *others), [0, 0, 3, 4], atol=1e-12)
-    np.testing.assert_allclose(inside.without(vector), vector)
+    np.testing.assert_allclose(inside.orthogonalise(vector, *others), [0, 0, 3, 4], atol=1e-12)
+    np.testing.assert_allclose(inside.orthogonalise(vector), vector)
     with pytest.raises(ValueError, match="nothing is left"):
-        inside.without(vector, vector)
+        inside.orthogonalise(vector, vector)
     with pytest.raises(ValueError, match="differ in length"):
-        inside.without(vector, vector[:2])
+        inside.orthogonalise(vector, vector[:2])
 
 
 # ── What a logit is made of ───────────────────────────────────────────────────────────────────

@@ -16,7 +16,7 @@ from utils.evaluation import scores
 
 # A compilation of a judge is bound to its shapes: the tests share a few of them.
 COUNT, TIME, FEATURES = 60, 6, 3
-QUICK = {"repeats": 2, "steps": 60, "batch": 16, "learning_rate": 0.05}
+QUICK = {"repeats": 2, "steps": 60, "batch_size": 16, "learning_rate": 0.05}
 
 
 def noise(seed: int, count: int = COUNT) -> np.ndarray:
@@ -479,7 +479,7 @@ def test_values_that_are_not_finite_are_refused_and_located(score, which, value)
 
 
 @pytest.mark.parametrize("score", BOTH)
-@pytest.mark.parametrize("name", ["repeats", "layers", "units", "steps", "batch"])
+@pytest.mark.parametrize("name", ["repeats", "layers", "units", "steps", "batch_size"])
 def test_counts_below_one_are_refused(score, name):
     with pytest.raises(ValueError, match=f"{name} is 0; expected a positive integer"):
         score(noise(0), noise(1), **{name: 0})

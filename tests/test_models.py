@@ -114,7 +114,7 @@ def test_scaled_noise_against_numpy():
 
 
 def test_a_standardised_output_has_mean_zero_and_variance_one_in_training():
-    model = small_generator(standardised=True)
+    model = small_generator(batch_normalised=True)
     model.get_layer("output").bias.assign([5.0, -3.0, 0.1])
     latents = 3 * np.random.default_rng(0).normal(size=(300, WINDOW, LATENT)).astype(np.float32)
     output = model(latents, training=True).numpy()

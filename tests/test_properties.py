@@ -66,7 +66,7 @@ def span(values):
 def fit(values, window):
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # no division by zero, no overflow on the way
-        return Preconditioner.fit(values[np.newaxis], window)
+        return Preconditioner(window).fit(values)
 
 
 # --- windows ------------------------------------------------------------------------------------
@@ -111,26 +111,29 @@ def test_forecast_windows_are_those_of_a_loop(values, history, horizon, stride):
 # --- scalers and normal scores ------------------------------------------------------------------
 
 
-@given(series(), st.sampled_from([Scaler.min_max, Tails.fit]))
+@given(series(), st.sampled_from([Scaler.min_max, lambda values: Tails().fit(values)]))
 def test_a_scaler_s_inverse_gives_the_data_back(values, fit_scaler):
     scaler = fit_scaler(values)
-    again = scaler.inverse(scaler.transform(values))
+    again = scaler.inverse_transform(scaler.transform(values))
     assert (np.abs(again / 2 - values / 2) <= 1e-11 * span(values)).all()
 
 
 @given(series(columns=(1, 1)))
 def test_drawing_in_tails_keeps_the_order(values):
     column = np.sort(values, axis=0)
-    assert (np.diff(Tails.fit(values).transform(column), axis=0) >= 0).all()
+    assert (np.diff(Tails().fit(values).transform(column), axis=0) >= 0).all()
 
 
 @given(series(columns=(1, 1)))
 def test_the_inverse_of_a_quantile_map_gives_the_sample_back(values):
     sample = values[:, 0]
-    map_ = QuantileMap.fit(sample)
+    map_ = QuantileMap().fit(sample)
     # Twice the rounding of the interpolation, far below the smallest gap that matters.
     np.testing.assert_allclose(
-        map_.inverse(map_.transform(sample)) / 2, sample / 2, rtol=1e-12, atol=1e-12 * span(sample)
+        map_.inverse_transform(map_.transform(sample)) / 2,
+        sample / 2,
+        rtol=1e-12,
+        atol=1e-12 * span(sample),
     )
 
 
@@ -142,31 +145,31 @@ def test_the_inverse_of_a_quantile_map_gives_the_sample_back(values):
     hnp.arrays(np.float64, 20, elements=st.floats(-9, 9)),
     st.sampled_from([3, 3000]),
 )
-def test_a_quantile_map_is_monotone_and_stays_in_range(values, scores, knots):
+def test_a_quantile_map_is_monotone_and_stays_in_range(values, normal_scores, knots):
     sample = values[:, 0]
-    map_ = QuantileMap.fit(sample, knots=knots, extremes=2)
+    map_ = QuantileMap(knots=knots, extremes=2).fit(sample)
     mapped = map_.transform(np.sort(np.concatenate([sample, sample / 2])))
     assert (np.diff(mapped) >= -1e-12).all()  # np.interp rounds
-    assert np.abs(mapped).max() <= np.abs(map_.scores).max() + 1e-12
+    assert np.abs(mapped).max() <= np.abs(map_.normal_scores).max() + 1e-12
     tolerance = 1e-12 * span(sample)
-    back = map_.inverse(np.sort(scores)) / 2
+    back = map_.inverse_transform(np.sort(normal_scores)) / 2
     assert (np.diff(back) >= -tolerance).all()
     assert back.min() >= sample.min() / 2 - tolerance
     assert back.max() <= sample.max() / 2 + tolerance
     # The smallest and the largest are always knots: they come back, however few are kept.
     ends = np.array([sample.min(), sample.max()])
-    assert (np.abs(map_.inverse(map_.transform(ends)) / 2 - ends / 2) <= tolerance).all()
+    assert (np.abs(map_.inverse_transform(map_.transform(ends)) / 2 - ends / 2) <= tolerance).all()
 
 
 @given(
     hnp.arrays(np.float64, (9, 4, 2), elements=st.sampled_from(NUMBERS[:3]).flatmap(lambda n: n))
 )
 def test_normal_scores_keep_the_order_of_each_margin(windows):
-    scores = NormalScores.fit_windows(windows).transform(windows)
+    normal_scores = NormalScores().fit(windows).transform(windows)
     for part in (np.s_[:, :1], np.s_[:, 1:]):
         for component in range(2):
             before = windows[part][..., component].ravel()
-            after = scores[part][..., component].ravel()
+            after = normal_scores[part][..., component].ravel()
             order = np.argsort(before, kind="stable")
             rises, scores_rise = np.diff(before[order]) > 0, np.diff(after[order])
             assert (scores_rise[rises] > 0).all()
@@ -182,9 +185,9 @@ def test_the_preconditioner_s_inverse_gives_the_windows_back(case):
     values, window = case
     preconditioner = fit(values, window)
     windows = sliding_windows(values, window)
-    scores = preconditioner.transform(windows)
-    assert np.isfinite(scores).all()
-    error = np.abs(preconditioner.inverse(scores) / 2 - windows / 2) / span(values)
+    normal_scores = preconditioner.transform(windows)
+    assert np.isfinite(normal_scores).all()
+    error = np.abs(preconditioner.inverse_transform(normal_scores) / 2 - windows / 2) / span(values)
     # A direction with next to no variance is dropped: then a little more is lost.
     dropped = preconditioner.components < preconditioner.varying.sum()
     assert error.max() < (1e-3 if dropped else 3e-5)
@@ -195,7 +198,9 @@ def test_generated_values_stay_in_the_data_s_range(case, spread):
     values, window = case
     preconditioner = fit(values, window)
     shape = (20, window, preconditioner.components)
-    generated = preconditioner.inverse(spread * np.random.default_rng(0).normal(size=shape))
+    generated = preconditioner.inverse_transform(
+        spread * np.random.default_rng(0).normal(size=shape)
+    )
     assert np.isfinite(generated).all()
     low, high = values.min(axis=0), values.max(axis=0)
     tolerance = 1e-12 * np.maximum(np.abs(low), np.abs(high))
@@ -216,11 +221,11 @@ def test_another_unit_changes_the_scores_in_no_bit(case, exponent):
         return
     scaled = np.ldexp(values, exponent)
     here, there = fit(values, window), fit(scaled, window)
-    scores = here.transform(sliding_windows(values, window))
-    np.testing.assert_array_equal(there.transform(sliding_windows(scaled, window)), scores)
+    normal_scores = here.transform(sliding_windows(values, window))
+    np.testing.assert_array_equal(there.transform(sliding_windows(scaled, window)), normal_scores)
     rounded = here.whole | there.whole  # what is whole in one unit may not be so in the other
-    expected = np.ldexp(here.inverse(scores), exponent)
-    error = np.abs(there.inverse(scores) - expected) / span(scaled)
+    expected = np.ldexp(here.inverse_transform(normal_scores), exponent)
+    error = np.abs(there.inverse_transform(normal_scores) - expected) / span(scaled)
     assert (error[..., ~rounded] < 1e-14).all()
     assert (error[..., rounded] * span(scaled)[rounded] <= max(1, 2.0**exponent)).all()
 
@@ -230,9 +235,13 @@ def test_another_zero_changes_the_scores_in_no_bit(case, offset):
     """Whole numbers: their differences are exact, so that a shift loses nothing."""
     values, window = case
     here, there = fit(values, window), fit(values + offset, window)
-    scores = here.transform(sliding_windows(values, window))
-    np.testing.assert_array_equal(there.transform(sliding_windows(values + offset, window)), scores)
-    np.testing.assert_array_equal(there.inverse(scores), here.inverse(scores) + offset)
+    normal_scores = here.transform(sliding_windows(values, window))
+    np.testing.assert_array_equal(
+        there.transform(sliding_windows(values + offset, window)), normal_scores
+    )
+    np.testing.assert_array_equal(
+        there.inverse_transform(normal_scores), here.inverse_transform(normal_scores) + offset
+    )
 
 
 @given(series_and_window(rows=(10, 40)), st.integers(1, 7))
@@ -241,10 +250,10 @@ def test_windows_are_transformed_apart_from_each_other(case, chunk):
     values, window = case
     preconditioner = fit(values, window)
     windows = sliding_windows(values, window)
-    scores = preconditioner.transform(windows)
+    normal_scores = preconditioner.transform(windows)
     parts = [windows[i : i + chunk] for i in range(0, len(windows), chunk)]
     apart = np.concatenate([preconditioner.transform(part) for part in parts])
-    np.testing.assert_allclose(apart, scores, rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(apart, normal_scores, rtol=1e-6, atol=1e-6)
 
 
 @given(series_and_window())
@@ -252,5 +261,7 @@ def test_state_survives_storing(case):
     values, window = case
     preconditioner = fit(values, window)
     again = Preconditioner.from_arrays(preconditioner.arrays())
-    scores = np.random.default_rng(0).normal(size=(3, window, preconditioner.components))
-    np.testing.assert_array_equal(again.inverse(scores), preconditioner.inverse(scores))
+    normal_scores = np.random.default_rng(0).normal(size=(3, window, preconditioner.components))
+    np.testing.assert_array_equal(
+        again.inverse_transform(normal_scores), preconditioner.inverse_transform(normal_scores)
+    )

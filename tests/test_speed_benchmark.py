@@ -36,7 +36,7 @@ class Drawn:
             self.losses.append([float(loss) for loss in losses])
             chosen, fixed, fresh, noise = draws
             latents = tf.concat([tf.repeat(fixed, fresh.shape[1], axis=1), fresh], axis=-1)
-            self.arrays.append((tf.gather(trainer.windows, chosen), latents, noise))
+            self.arrays.append((tf.gather(trainer.real, chosen), latents, noise))
 
     @staticmethod
     def recorder(function, draws):

@@ -135,7 +135,7 @@ def test_logits_that_give_no_probabilities_are_refused(logits):
 
 def test_draws_have_the_frequencies_asked_for():
     chances = np.tile([0.0, 0.2, 0.0, 0.7, 0.1], (20000, 1))
-    share = np.bincount(text.draw(chances, np.random.default_rng(1)), minlength=5) / 20000
+    share = np.bincount(text.sample_tokens(chances, np.random.default_rng(1)), minlength=5) / 20000
     assert share[0] == share[2] == 0
     # Five standard errors of the most variable share, 0.5 / √20000, are 0.018.
     np.testing.assert_allclose(share, chances[0], atol=0.018)
@@ -153,7 +153,7 @@ class Ends:
 
 @pytest.mark.parametrize(("value", "token"), [(0.0, 1), (np.nextafter(1, 0), 2)])
 def test_a_token_without_probability_is_not_drawn_at_the_ends_either(value, token):
-    assert text.draw(np.array([[0.0, 0.3, 0.7, 0.0]]), Ends(value)).tolist() == [token]
+    assert text.sample_tokens(np.array([[0.0, 0.3, 0.7, 0.0]]), Ends(value)).tolist() == [token]
 
 
 # --- The sampler --------------------------------------------------------------------------------

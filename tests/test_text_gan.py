@@ -305,7 +305,7 @@ def game() -> tuple[TextGan, list, list]:
     texts = text_gan.sample(oracle, 500, 5, (1, 2)).numpy()
     generator = text_gan.step_network(6, 8, 4, seed=1)
     discriminator = text_gan.text_discriminator(5, 6, filters=8, dropout=0.25, seed=1)
-    config = TextGanConfig(batch=16, rollouts=2, judge_steps=2)
+    config = TextGanConfig(batch_size=16, rollouts=2, discriminator_steps=2)
     made = TextGan(generator, discriminator, texts, config)
     return made, generator.get_weights(), discriminator.get_weights()
 
@@ -326,7 +326,7 @@ def test_training_is_reproduced_by_its_seed(game, method):
 
 def test_each_method_moves_what_it_should(game):
     gan, generator, discriminator = game
-    moves = {"likelihood": (1, 0), "judge": (0, 1), "policy": (1, 1), "gumbel": (1, 1)}
+    moves = {"likelihood": (1, 0), "discriminator": (0, 1), "policy": (1, 1), "gumbel": (1, 1)}
     for method, expected in moves.items():
         gan.restart(generator, discriminator)
         gan.train(method, 1)
@@ -343,7 +343,7 @@ def test_likelihood_and_policy_training_reach_what_they_aim_at(game):
         gan.generator,
         gan.discriminator,
         np.zeros((2, 5), int),
-        TextGanConfig(batch=32, rollouts=1, policy_rate=0.02),
+        TextGanConfig(batch_size=32, rollouts=1, policy_rate=0.02),
         reward=lambda one_hot: tf.reduce_mean(one_hot[..., 3], axis=1),
     )
     gan.restart(generator, discriminator)
@@ -376,9 +376,9 @@ def test_wrong_arguments_are_refused(tiny, game):
         (lambda: text_gan.bleu([[1]], []), "nothing to compare with"),
         (lambda: text_gan.self_bleu([[1], [1]], 0), "order is 0"),
         (lambda: TextGanConfig(clip=0), "clip is 0; expected > 0"),
-        (lambda: TextGanConfig(batch=1), "batch is too small"),
+        (lambda: TextGanConfig(batch_size=1), "batch_size is too small"),
         (lambda: gan.train("luck", 1), "No method 'luck'"),
-        (lambda: gan.train("judge", 0), "steps is 0"),
+        (lambda: gan.train("discriminator", 0), "steps is 0"),
         (lambda: TextGan(tiny, gan.discriminator, TEXTS), "the discriminator reads"),
         (
             lambda: TextGan(gan.generator, gan.discriminator, np.full((2, 5), 6)),

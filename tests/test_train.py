@@ -136,7 +136,7 @@ def test_stored_parts_make_the_stored_samples(finished):
     scores = np.zeros((60, WINDOW, preconditioner.components))
     trainer = lstm_gan.build(preconditioner, scores, config)
     latents = trainer.latents(60 - WINDOW + 1, seed=2)
-    windows = preconditioner.inverse(calibration.transform(generator(latents).numpy()))
+    windows = preconditioner.inverse_transform(calibration.transform(generator(latents).numpy()))
     with np.load(out / "samples.npz", allow_pickle=False) as file:
         np.testing.assert_allclose(windows, file["samples"], rtol=1e-4, atol=1e-4)
 
@@ -209,7 +209,7 @@ def ugly(tmp_path_factory):
     table = pd.DataFrame(table)
     table.to_csv(folder / "ugly.csv", index=False)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(recipe, "MOST_SCORES", 3000)  # 65 windows × 6 rows × 13 components are more
+        patch.setattr(recipe, "MOST_NUMBERS", 3000)  # 65 windows × 6 rows × 13 components are more
         patch.setattr(report, "MOST_PANELS", 2)
         build, trained_on = lstm_gan.build, []
         patch.setattr(train, "build", lambda *a: (trained_on.append(a[1].shape), build(*a))[1])
@@ -267,7 +267,7 @@ def test_the_report_says_what_it_saw(ugly):
 def described(times=None, **columns):
     values = np.column_stack([np.asarray(column, np.float64) for column in columns.values()])
     series = datasets.Series(values, tuple(columns), times, "mine", ("",) * len(columns), "here")
-    return "\n".join(lstm_gan.observations(series, Preconditioner.fit(values[np.newaxis], WINDOW)))
+    return "\n".join(lstm_gan.observations(series, Preconditioner(WINDOW).fit(values)))
 
 
 def test_nothing_is_said_about_unremarkable_data():
@@ -322,9 +322,9 @@ def test_long_data_are_thinned_to_the_memory_there_is():
         assert stride > 1
         assert (
             len(range(0, size[0], stride)) * size[1] * size[2]
-            <= lstm_gan.MOST_SCORES + size[1] * 40
+            <= lstm_gan.MOST_NUMBERS + size[1] * 40
         )
-        assert len(range(0, size[0], stride - 1)) * size[1] * size[2] > lstm_gan.MOST_SCORES
+        assert len(range(0, size[0], stride - 1)) * size[1] * size[2] > lstm_gan.MOST_NUMBERS
 
 
 def test_help_has_an_example():

@@ -15,14 +15,14 @@ import tensorflow as tf
 from tests.killable import CHECKPOINT_EVERY, MOMENTS, STEPS, new_trainer
 from utils import lstm_gan
 from utils.losses import LOSSES
-from utils.lstm_gan import Every, GanTrainer, NonFiniteLossError, Snapshots, TrainingConfig
+from utils.lstm_gan import Callback, GanTrainer, Monitor, NonFiniteLossError, TrainingConfig
 
 
 def weights(trainer):
     everything = (
         *trainer.generator.weights,
         *trainer.discriminator.weights,
-        *trainer.averaged.weights,
+        *trainer.ema_generator.weights,
         *trainer.generator_optimizer.variables,
         *trainer.discriminator_optimizer.variables,
     )
@@ -126,7 +126,7 @@ def test_a_damaged_checkpoint_is_refused(checkpoint, tmp_path):
 
 def test_a_step_against_the_textbook():
     """One step of gradient descent, recomputed from probabilities instead of logits."""
-    trainer = new_trainer(loss="non_saturating", penalty=0.0, average=0.0)
+    trainer = new_trainer(loss="non_saturating", gp_weight=0.0, ema_decay=0.0)
     trainer.generator_optimizer = keras.optimizers.SGD(0.1)
     trainer.discriminator_optimizer = keras.optimizers.SGD(0.1)
     trainer.generator_optimizer.build(trainer.generator.trainable_variables)
@@ -140,7 +140,7 @@ def test_a_step_against_the_textbook():
     )
     seeds = tf.unstack(tf.random.split(stream, 3))
     chosen = tf.random.stateless_uniform((8,), seeds[0], maxval=50, dtype=tf.int32)
-    real = tf.gather(trainer.windows, chosen)
+    real = tf.gather(trainer.real, chosen)
     latents = lstm_gan.draw_latents(8, 5, 1, 2, seeds[1])
 
     trainer.train(1)
@@ -177,7 +177,7 @@ def test_every_loss_trains(loss):
 
 def test_the_generator_moves_towards_the_data():
     """Data far from zero: with the sign of either loss turned round, this goes the other way."""
-    config = TrainingConfig(steps=150, batch=32, static=0, dynamic=2, learning_rate=5e-3)
+    config = TrainingConfig(steps=150, batch_size=32, static=0, dynamic=2, learning_rate=5e-3)
     windows = 2 + 0.1 * np.random.default_rng(0).normal(size=(200, 4, 1))
     generator = lstm_gan.lstm_generator(4, 2, 1, units=8, layers=1, seed=1)
     discriminator = lstm_gan.lstm_discriminator(4, 1, units=8, layers=1, seed=2)
@@ -189,11 +189,11 @@ def test_the_generator_moves_towards_the_data():
 
 @pytest.mark.parametrize(("penalised", "rows"), [(1.0, 8), (0.5, 4), (0.01, 1)])
 def test_the_penalty_is_the_sum_over_real_and_fake(penalised, rows):
-    trainer = new_trainer(penalty=0.3, sigma=0.2, penalised=penalised)
+    trainer = new_trainer(gp_weight=0.3, gp_sigma=0.2, gp_fraction=penalised)
     real, fake = tf.random.stateless_normal((2, 8, 5, 2), (1, 2))
     seed = tf.constant([3, 4])
     fake_logits = trainer.discriminator(fake)
-    real_logits, penalty = trainer._judge_real(real, fake, fake_logits, seed)
+    real_logits, penalty = trainer._real_logits_and_penalty(real, fake, fake_logits, seed)
     np.testing.assert_allclose(real_logits, trainer.discriminator(real), atol=1e-6)
     noise = tf.random.stateless_normal((2 * rows, 5, 2), seed)
     expected = 0.0
@@ -205,28 +205,30 @@ def test_the_penalty_is_the_sum_over_real_and_fake(penalised, rows):
 
 
 def test_the_generator_does_not_learn_from_the_penalty():
-    trainer = new_trainer(penalty=0.3, penalised=1.0)
+    trainer = new_trainer(gp_weight=0.3, gp_fraction=1.0)
     real, fake = tf.random.stateless_normal((2, 8, 5, 2), (1, 2))
     with tf.GradientTape() as tape:
         tape.watch(fake)
-        _, penalty = trainer._judge_real(real, fake, tf.zeros((8, 1)), tf.constant([3, 4]))
+        _, penalty = trainer._real_logits_and_penalty(
+            real, fake, tf.zeros((8, 1)), tf.constant([3, 4])
+        )
     assert tape.gradient(penalty, fake) is None
 
 
 def test_the_average_follows_its_recursion():
-    trainer = new_trainer(average=0.25)
+    trainer = new_trainer(ema_decay=0.25)
     mean = trainer.generator.get_weights()
     for step in range(4):
         trainer.train(step + 1)
         memory = min(0.25, (1 + step) / (10 + step))
         new = trainer.generator.get_weights()
         mean = [memory * m + (1 - memory) * w for m, w in zip(mean, new, strict=True)]
-    for m, w in zip(mean, trainer.averaged.get_weights(), strict=True):
+    for m, w in zip(mean, trainer.ema_generator.get_weights(), strict=True):
         np.testing.assert_allclose(m, w, atol=1e-6)
 
 
 def test_the_learning_rate_ends_where_it_should():
-    trainer = new_trainer(final_rate=0.05)
+    trainer = new_trainer(cosine_alpha=0.05)
     assert float(trainer.generator_optimizer.learning_rate) == pytest.approx(2e-3)
     trainer.train()
     assert float(trainer.generator_optimizer.learning_rate) == pytest.approx(0.1e-3)
@@ -244,9 +246,9 @@ def test_samples_depend_on_their_seed_alone(uninterrupted):
 
 
 def test_callbacks_come_at_their_steps():
-    seen, snapshots = [], Snapshots(count=2)
+    seen, snapshots = [], Monitor(count=2)
     trainer = new_trainer()
-    trainer.train(callbacks=[Every(9, lambda t: seen.append(t.step)), Every(12, snapshots)])
+    trainer.train(callbacks=[Callback(9, lambda t: seen.append(t.step)), Callback(12, snapshots)])
     assert seen == [9, 18]
     assert [step for step, _ in snapshots.taken] == [12, STEPS]
     assert snapshots.taken[0][1].shape == (2, 5, 2)
@@ -264,7 +266,7 @@ def test_a_non_finite_loss_names_the_step_and_keeps_the_checkpoint(tmp_path):
         variable.assign(variable * np.nan)
 
     with pytest.raises(NonFiniteLossError, match=r"stopped at step 8: .*nan.*ckpt-5;") as error:
-        trainer.train(folder=tmp_path, checkpoint_every=5, callbacks=[Every(7, break_it)])
+        trainer.train(folder=tmp_path, checkpoint_every=5, callbacks=[Callback(7, break_it)])
     assert "\n" not in str(error.value)
     again = new_trainer()
     assert again.resume(tmp_path) == 5
@@ -274,11 +276,11 @@ def test_weights_that_are_not_finite_are_never_stored(tmp_path):
     trainer = new_trainer()
 
     def break_it(trainer):
-        variable = trainer.averaged.weights[0]
+        variable = trainer.ema_generator.weights[0]
         variable.assign(variable * np.inf)
 
     with pytest.raises(NonFiniteLossError, match="step 10: a weight"):
-        trainer.train(folder=tmp_path, checkpoint_every=5, callbacks=[Every(10, break_it)])
+        trainer.train(folder=tmp_path, checkpoint_every=5, callbacks=[Callback(10, break_it)])
     assert new_trainer().resume(tmp_path) == 5
 
 
@@ -286,13 +288,13 @@ def test_weights_that_are_not_finite_are_never_stored(tmp_path):
     ("changes", "message"),
     [
         ({"steps": 0}, "steps is 0; expected > 0"),
-        ({"batch": 0}, "batch is 0"),
+        ({"batch_size": 0}, "batch_size is 0"),
         ({"learning_rate": -1.0}, "learning_rate is -1.0"),
-        ({"average": 1.0}, "average is 1.0; expected 0 ≤ average < 1"),
+        ({"ema_decay": 1.0}, "ema_decay is 1.0; expected 0 ≤ ema_decay < 1"),
         ({"loss": "wassersteen"}, "no loss named 'wassersteen'"),
-        ({"penalty": -1.0}, "must not be negative"),
-        ({"final_rate": 2.0}, "final rate is 2.0"),
-        ({"penalised": 0.0}, "share penalised is 0.0; expected above 0, at most 1"),
+        ({"gp_weight": -1.0}, "must not be negative"),
+        ({"cosine_alpha": 2.0}, "cosine_alpha is 2.0"),
+        ({"gp_fraction": 0.0}, "gp_fraction is 0.0; expected above 0, at most 1"),
         ({"static": 0, "dynamic": 0}, "no latents"),
     ],
 )
@@ -304,8 +306,11 @@ def test_a_bad_config_is_refused(changes, message):
 @pytest.mark.parametrize(
     ("windows", "message"),
     [
-        (np.zeros((9, 5)), r"expected \(windows, 5, 2\)"),
-        (np.zeros((9, 5, 3)), r"expected \(windows, 5, 2\)"),
+        (np.zeros((9, 5)), r"expected what the generator makes, \(5, 2\)"),
+        (np.zeros((9, 5, 3)), r"expected what the generator makes, \(5, 2\)"),
+        (np.zeros((0, 5, 2)), r"expected \(samples, …\)"),
+        (np.zeros(9), r"expected \(samples, …\)"),
+        ((np.zeros((9, 5, 2)), np.zeros(8)), "8 conditions for 9 samples"),
         (np.full((9, 5, 2), np.nan), "NaN or infinity"),
     ],
 )
@@ -321,7 +326,7 @@ def test_models_that_do_not_fit_are_refused():
     wider = lstm_gan.lstm_discriminator(5, 3, units=4)
     with pytest.raises(ValueError, match="The discriminator reads"):
         GanTrainer(trainer.generator, wider, windows, trainer.config)
-    with pytest.raises(ValueError, match=r"expected static \+ dynamic = 4"):
+    with pytest.raises(ValueError, match=r"it is given \(5, 4\) .latents come from config.static"):
         GanTrainer(
             trainer.generator, trainer.discriminator, windows, TrainingConfig(dynamic=3, static=1)
         )

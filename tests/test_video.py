@@ -153,7 +153,7 @@ def test_bad_simulations_are_refused(images, count, frames, message):
 )
 def test_places_outside_the_frame_are_refused(places, message):
     with pytest.raises(ValueError, match=message):
-        video.draw(np.zeros((1, 8, 8)), places)
+        video.render(np.zeros((1, 8, 8)), places)
 
 
 # --- the networks -------------------------------------------------------------------------------
@@ -199,7 +199,7 @@ def test_a_stamp_is_what_the_simulator_draws(digits, clips):
     places = clips.places[:5]
     maps[clip, frame, places[..., 0] // 2, places[..., 1] // 2] = 1
     stamped = video.Stamp()([(pictures + 1) / 2, maps]).numpy()
-    np.testing.assert_allclose(2 * stamped - 1, video.draw(pictures, places), atol=1e-6)
+    np.testing.assert_allclose(2 * stamped - 1, video.render(pictures, places), atol=1e-6)
     # Any map: a transposed convolution, which is a full one of the map with zeros in between.
     maps = rng.random(size=(5, 2, 5, 5)).astype("float32")
     stamped = video.Stamp()([pictures, maps]).numpy()

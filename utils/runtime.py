@@ -61,7 +61,7 @@ def progress(iterable: Iterable[T] | None = None, **options: Any) -> tqdm:
     """Return a tqdm progress bar over ``iterable``.
 
     It is silent under the quick profile, and where the environment variable COURSE_PROGRESS is
-    ``off``: so `make notebooks` keeps progress bars out of the stored outputs.
+    ``off``: so ``make notebooks`` keeps progress bars out of the stored outputs.
     """
     if profile() == "quick" or os.environ.get("COURSE_PROGRESS") == "off":
         options["disable"] = True

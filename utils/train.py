@@ -31,9 +31,10 @@ from utils.lstm_gan.strategies import (
     STRATEGIES,
     LostWorkerError,
     get_strategy,
+    is_chief,
     noticing_lost_workers,
 )
-from utils.lstm_gan.training import NonFiniteLossError, is_chief
+from utils.lstm_gan.training import NonFiniteLossError
 
 MOST_WINDOWS = 10_000  # generated, scored and stored; more would cost memory and teach nothing
 EXAMPLE = """example:
@@ -83,7 +84,7 @@ def run(options: argparse.Namespace) -> Path:
     series = _load(options)
     config = TrainingConfig(
         steps=options.steps if options.steps is not None else runtime.budget(full=2500, quick=20),
-        batch=options.batch,
+        batch_size=options.batch_size,
         seed=options.seed,
     )
     runtime.reproducible(config.seed)
@@ -97,7 +98,7 @@ def run(options: argparse.Namespace) -> Path:
 
     print(runtime.report())
     real = sliding_windows(series.values, options.window)
-    preconditioner = Preconditioner.fit(series.values[np.newaxis], options.window)
+    preconditioner = Preconditioner(options.window).fit(series.values)
     stride = training_stride(len(real), options.window, preconditioner.components)
     seen = observations(series, preconditioner)
     if stride > 1:
@@ -156,9 +157,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--steps", type=int, metavar="N", help="training steps (default: 2500)")
     parser.add_argument(
-        "--batch",
+        "--batch-size",
         type=int,
-        default=TrainingConfig.batch,
+        default=TrainingConfig.batch_size,
         metavar="WINDOWS",
         help="windows in a training step, of all replicas together (default: %(default)s)",
     )

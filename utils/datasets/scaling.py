@@ -35,7 +35,7 @@ class Scaler:
         """Scale ``values`` of shape (…, features)."""
         return (values - self.shift) / self.scale
 
-    def inverse(self, scaled: np.ndarray) -> np.ndarray:
+    def inverse_transform(self, scaled: np.ndarray) -> np.ndarray:
         """Undo ``transform``."""
         return scaled * self.scale + self.shift
 

@@ -8,7 +8,7 @@ from utils.checks import check_windows, positive_integer
 
 
 def bootstrap_innovations(
-    scores: np.ndarray, count: int, seed: int, *, block: int = 1
+    normal_scores: np.ndarray, count: int, seed: int, *, block: int = 1
 ) -> np.ndarray:
     """Return innovations drawn anew, independently over time: the VAR bootstrap.
 
@@ -19,37 +19,39 @@ def bootstrap_innovations(
     data's own shocks, but without memory in their size: a baseline that a GAN has to beat
     (Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 8).
 
-    With a `block` above 1, so many consecutive innovations of one window are drawn together, and
+    With a ``block`` above 1, so many consecutive innovations of one window are drawn together, and
     the memory inside a block is kept: a *block* bootstrap of the innovations. The VAR joins the
-    levels, so that nothing jumps where blocks meet; see `block_bootstrap` for the drawn rows
+    levels, so that nothing jumps where blocks meet; see ``block_bootstrap`` for the drawn rows
     themselves. The longer the block, the more is copied: with time − 1 a window is made of two
     pieces of the past, begun from another level.
 
     Args:
-        scores: `(windows, time, components)`, time at least 2.
+        normal_scores: ``(windows, time, components)``, time at least 2.
         count: how many windows to draw.
         seed: of the draws.
         block: consecutive innovations drawn together, 1 to time − 1.
 
     Returns:
-        `(count, time, components)`.
+        ``(count, time, components)``.
 
     Raises:
-        ValueError: for scores of the wrong shape or not finite, a count below 1, or a block that
-            is out of range.
+        ValueError: for normal scores of the wrong shape or not finite, a count below 1, or a
+            block that is out of range.
     """
-    scores = check_windows(scores, "scores")
+    normal_scores = check_windows(normal_scores, "normal scores")
     positive_integer(count=count)
-    time, components = scores.shape[1:]
+    time, components = normal_scores.shape[1:]
     if time < 2:
-        raise ValueError("The scores have 1 time step; expected a level and at least 1 innovation.")
+        raise ValueError(
+            "The normal scores have 1 time step; expected a level and at least 1 innovation."
+        )
     rng = np.random.default_rng(seed)
-    level = scores[rng.integers(len(scores), size=count), :1]
+    level = normal_scores[rng.integers(len(normal_scores), size=count), :1]
     if block == 1:
-        pool = scores[:, 1:].reshape(-1, components)
+        pool = normal_scores[:, 1:].reshape(-1, components)
         innovations = pool[rng.integers(len(pool), size=(count, time - 1))]
     else:
-        innovations = _glued_blocks(scores[:, 1:], time - 1, count, block, rng)
+        innovations = _glued_blocks(normal_scores[:, 1:], time - 1, count, block, rng)
     return np.concatenate([level, innovations], axis=1)
 
 
@@ -58,14 +60,14 @@ def block_bootstrap(
 ) -> np.ndarray:
     """Return windows glued from blocks of the real rows: the moving block bootstrap.
 
-    Blocks of `block` consecutive rows are drawn from all places of the series, with replacement,
+    Blocks of ``block`` consecutive rows are drawn from all places of the series, with replacement,
     set one after the other, and windows are cut from that, the first block at a random place. So
     the dependence inside a block is kept and that between blocks is not. The rows are taken as
     they are: where two blocks meet, a series that wanders *jumps*. With blocks as long as a window
     or longer, many windows are plain copies.
 
     Args:
-        series: `(rows, features)`, or several of them, `(series, rows, features)`: then a block
+        series: ``(rows, features)``, or several of them, ``(series, rows, features)``: then a block
             lies within one of them.
         window: rows in a window.
         count: how many windows to draw.
@@ -73,7 +75,7 @@ def block_bootstrap(
         seed: of the draws.
 
     Returns:
-        `(count, window, features)`.
+        ``(count, window, features)``.
 
     Raises:
         ValueError: for a series of the wrong rank or not finite, a window or a count below 1, or
@@ -93,7 +95,7 @@ def block_bootstrap(
 def _glued_blocks(
     sequences: np.ndarray, time: int, count: int, block: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """Return `(count, time, features)` of blocks out of `(sequences, rows, features)`."""
+    """Return ``(count, time, features)`` of blocks out of ``(sequences, rows, features)``."""
     rows = sequences.shape[1]
     if not 1 <= block <= rows:
         raise ValueError(f"A block has {block} rows; expected 1 to {rows}.")

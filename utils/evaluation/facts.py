@@ -12,7 +12,7 @@ from utils.checks import check_same_shape, check_windows, positive_integer
 
 
 def autocorrelation(windows: np.ndarray, lags: int) -> np.ndarray:
-    """Return the mean autocorrelation within windows, for each lag 0 … `lags` and feature.
+    """Return the mean autocorrelation within windows, for each lag 0 … ``lags`` and feature.
 
     With m the mean of one window's feature, its autocorrelation at lag k is
     Σ (x_t − m)(x_{t+k} − m) / Σ (x_t − m)², the sums over the times that the window holds. This
@@ -20,11 +20,11 @@ def autocorrelation(windows: np.ndarray, lags: int) -> np.ndarray:
     ones. A window in which the feature does not vary is left out.
 
     Args:
-        windows: `(windows, time, features)`.
+        windows: ``(windows, time, features)``.
         lags: the greatest lag, from 0 to time − 1.
 
     Returns:
-        `(lags + 1, features)`; not a number for a feature that varies in no window.
+        ``(lags + 1, features)``; not a number for a feature that varies in no window.
 
     Raises:
         ValueError: for windows of the wrong rank or not finite, or a lag out of range.
@@ -62,10 +62,10 @@ def stylised_facts(
 
     All are taken over all windows together: an autocorrelation is that of deviations from the
     mean of *all* windows, so that calm and wild windows count as well as calm and wild rows.
-    (`autocorrelation` takes out the mean of each window.)
+    (``autocorrelation`` takes out the mean of each window.)
 
     Args:
-        windows: `(windows, time, features)`, time at least 3, in the data's units.
+        windows: ``(windows, time, features)``, time at least 3, in the data's units.
         columns: the features' names; by default feature 1, feature 2 …
         logarithms: returns as changes of the logarithm, for values that are all positive:
             relative changes, the same at high and low levels.
@@ -125,7 +125,7 @@ def stylised_facts(
 
 
 def _pooled_autocorrelation(values: np.ndarray, lag: int) -> np.ndarray:
-    """Return the autocorrelation of `(windows, time, features)` about the mean of all windows."""
+    """Return the autocorrelation of ``(windows, time, features)`` about the mean of all windows."""
     centred = values - values.mean(axis=(0, 1))
     products = np.mean(centred[:, :-lag] * centred[:, lag:], axis=(0, 1))
     return products / np.mean(centred**2, axis=(0, 1))
@@ -143,37 +143,37 @@ def real_spread(
 ) -> pd.Series:
     """Return how far the facts of two equally large sets of *real* windows lie apart.
 
-    The windows are cut into blocks of `block` consecutive ones, half of the blocks are chosen at
+    The windows are cut into blocks of ``block`` consecutive ones, half of the blocks are chosen at
     random, and the facts of that half are compared with those of the other. This is repeated; the
-    spread of a fact is what its absolute difference stays under in `share` of the repeats, divided
-    by √2, since sets twice as large as the halves lie closer by that factor. A second stretch of
-    reality, as long as the first, would then differ by less than the spread in `share` of all
-    cases, if the series is stationary and blocks are many and longer than its memory. (Tried with
-    an AR(1) of 1,500 rows: in 0.85 to 0.88 of all cases instead of 0.9.)
+    spread of a fact is what its absolute difference stays under in ``share`` of the repeats,
+    divided by √2, since sets twice as large as the halves lie closer by that factor. A second
+    stretch of reality, as long as the first, would then differ by less than the spread in
+    ``share`` of all cases, if the series is stationary and blocks are many and longer than its
+    memory. (Tried with an AR(1) of 1,500 rows: in 0.85 to 0.88 of all cases instead of 0.9.)
 
     Overlapping windows are near-copies of their neighbours: with random halves, block 1, the two
     halves would show the same days, and the spread would be far too small. So the blocks are long.
 
     Args:
-        real: `(windows, time, features)` in the order of time.
+        real: ``(windows, time, features)`` in the order of time.
         block: windows in a block; by default four times as many as a window has rows. Give 1 for
             windows that are independent of each other.
         repeats: how many random choices of half the blocks.
         share: between 0 and 1.
         seed: of the choices.
-        columns: see `stylised_facts`.
-        logarithms: see `stylised_facts`.
+        columns: see ``stylised_facts``.
+        logarithms: see ``stylised_facts``.
 
     Returns:
-        The spread of every fact, in the fact's unit, indexed as `stylised_facts`.
+        The spread of every fact, in the fact's unit, indexed as ``stylised_facts``.
 
     Raises:
-        ValueError: as `stylised_facts`; for a count below 1, a share out of range, or fewer than
+        ValueError: as ``stylised_facts``; for a count below 1, a share out of range, or fewer than
             4 blocks.
 
     Source: halves of blocks as pseudo-replications: McCarthy, "Pseudo-replication: half
     samples", Review of the International Statistical Institute 37(3), 1969; blocks of time:
-    Künsch, 1989, see `block_bootstrap`.
+    Künsch, 1989, see ``block_bootstrap``.
     """
     real = check_windows(real, "real")
     block = 4 * real.shape[1] if block is None else block
@@ -210,11 +210,11 @@ def within_spread(
     """Return the facts of real and generated windows, and whether they agree within the spread.
 
     Args:
-        real: `(windows, time, features)`.
-        fake: `(windows, time, features)`, of the same time and features, about as many.
-        spread: what `real_spread` returned for `real`, with the same columns and logarithms.
-        columns: see `stylised_facts`.
-        logarithms: see `stylised_facts`; then generated values must be positive too.
+        real: ``(windows, time, features)``.
+        fake: ``(windows, time, features)``, of the same time and features, about as many.
+        spread: what ``real_spread`` returned for ``real``, with the same columns and logarithms.
+        columns: see ``stylised_facts``.
+        logarithms: see ``stylised_facts``; then generated values must be positive too.
 
     Returns:
         A table with the index (fact, of) and the columns "real", "generated", "spread" and
@@ -222,7 +222,7 @@ def within_spread(
         defined for the generated windows alone is not inside.
 
     Raises:
-        ValueError: as `stylised_facts`, or if the spread is not of these facts.
+        ValueError: as ``stylised_facts``, or if the spread is not of these facts.
     """
     real, fake = check_windows(real, "real"), check_windows(fake, "fake")
     check_same_shape(real, "real", fake, "fake")

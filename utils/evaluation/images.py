@@ -24,8 +24,8 @@ def frechet_distance(real_features: np.ndarray, fake_features: np.ndarray) -> fl
     distances of equally many samples, and give that between two sets of real ones beside them.
 
     Args:
-        real_features: `(samples, features)`, what a network makes of real samples.
-        fake_features: `(samples, features)`, of as many features.
+        real_features: ``(samples, features)``, what a network makes of real samples.
+        fake_features: ``(samples, features)``, of as many features.
 
     Returns:
         The distance, in the features' unit squared, at least 0.
@@ -56,20 +56,20 @@ def coverage(
 ) -> float:
     """Return the share of real samples that have a generated one in their neighbourhood.
 
-    A real sample's neighbourhood is the ball around it that reaches to its `k`-th nearest other
+    A real sample's neighbourhood is the ball around it that reaches to its ``k``-th nearest other
     real sample. Where both sets are equally large and of one distribution, each neighbourhood is
     met with a probability of nearly 1 − 2⁻ᵏ, whatever the distribution. The memory needed is
-    `chunk` × samples.
+    ``chunk`` × samples.
 
     Args:
-        real_features: `(samples, features)`.
-        fake_features: `(samples, features)`, of as many features.
+        real_features: ``(samples, features)``.
+        fake_features: ``(samples, features)``, of as many features.
         k: which neighbour, from 1 to the number of real samples − 1.
         chunk: real samples compared at a time.
 
     Raises:
         ValueError: for features of the wrong rank or not finite, different numbers of features,
-            or a `k` that is out of range.
+            or a ``k`` that is out of range.
 
     Source: Naeem, Oh, Uh, Choi, Yoo, "Reliable fidelity and diversity metrics for generative
     models", ICML 2020, arXiv 2002.09797.
@@ -101,24 +101,24 @@ def mode_coverage(
 
     The mixture has equal weights and the covariance σ²I around each centre. A sample is of *high
     quality* if it lies within 3σ of its nearest centre. A mode counts as *covered* if it gets at
-    least `share` of what a perfect sampler would give it, `samples / modes`, in high-quality
+    least ``share`` of what a perfect sampler would give it, ``samples / modes``, in high-quality
     samples. In two dimensions a perfect sampler has the high-quality share 1 − exp(−4.5) = 0.989.
 
     Args:
-        samples: `(samples, dimensions)`.
-        centres: `(modes, dimensions)`.
+        samples: ``(samples, dimensions)``.
+        centres: ``(modes, dimensions)``.
         sigma: σ, the standard deviation of each mode, above 0, in the samples' unit.
         share: how much of its fair part a mode must get, above 0 and at most 1.
 
     Returns:
-        `ModeCoverage(modes, quality)`: a count from 0 to the number of centres, and a share.
+        ``ModeCoverage(modes, quality)``: a count from 0 to the number of centres, and a share.
 
     Raises:
         ValueError: for arrays of the wrong rank, empty or not finite, different dimensions, or a
             σ or share that is out of range.
 
     Source: the 3σ of Srivastava et al., "VEEGAN", NeurIPS 2017, arXiv 1705.07761,
-    who count a mode from its first high-quality sample on; `share` is this course's, stricter.
+    who count a mode from its first high-quality sample on; ``share`` is this course's, stricter.
     """
     points = _rows(samples, "samples", "(samples, dimensions)")
     modes = _rows(centres, "centres", "(centres, dimensions)")
@@ -151,7 +151,7 @@ def _rows(values: np.ndarray, what: str, shape: str) -> np.ndarray:
 def _feature_pair(
     real_features: np.ndarray, fake_features: np.ndarray, minimum: int = 1
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return both sets of features as float64 `(samples, features)`, checked."""
+    """Return both sets of features as float64 ``(samples, features)``, checked."""
     pair = []
     for name, values in (("real", real_features), ("fake", fake_features)):
         features = _rows(values, f"{name} features", "(samples, features)")

@@ -60,11 +60,11 @@ def _recurrence(projected: tf.Tensor, recurrent: tf.Tensor) -> tuple[tf.Tensor, 
     kernel's gradient becomes one product over all times instead of a sum of one a time.
 
     Args:
-        projected: K x + b for all times, `(time, judges, 3·units, windows)`.
-        recurrent: R, `(judges, 3·units, units)`.
+        projected: K x + b for all times, ``(time, judges, 3·units, windows)``.
+        recurrent: R, ``(judges, 3·units, units)``.
 
     Returns:
-        h for all times, `(time, judges, units, windows)`, and the function of the gradient.
+        h for all times, ``(time, judges, units, windows)``, and the function of the gradient.
     """
     time, judges, rows, windows = projected.shape
     units = rows // 3
@@ -116,7 +116,7 @@ def _recurrence(projected: tf.Tensor, recurrent: tf.Tensor) -> tuple[tf.Tensor, 
 
 
 def _states(weights: Weights, x: tf.Tensor) -> tf.Tensor:
-    """Return the last layer's states `(time, judges, units, windows)` for x of such a shape."""
+    """Return the last layer's states ``(time, judges, units, windows)`` for x of such a shape."""
     *layers, _, _ = weights
     for kernel, recurrent, bias in zip(layers[::3], layers[1::3], layers[2::3], strict=True):
         x = _recurrence(tf.einsum("tjfw,jaf->tjaw", x, kernel) + bias, recurrent)
@@ -124,7 +124,7 @@ def _states(weights: Weights, x: tf.Tensor) -> tf.Tensor:
 
 
 def _dense(weights: Weights, states: tf.Tensor) -> tf.Tensor:
-    """Return the dense layer's output on states `(…, judges, units, windows)`, without the units.
+    """Return the dense layer's output on states ``(…, judges, units, windows)``, without the units.
 
     Written as a sum: with one output it is faster than a batched matrix product.
     """
@@ -133,7 +133,7 @@ def _dense(weights: Weights, states: tf.Tensor) -> tf.Tensor:
 
 
 def _take(windows: tf.Tensor, chosen: tf.Tensor) -> tf.Tensor:
-    """Return the chosen windows of each judge, `(time, judges, features, windows)`."""
+    """Return the chosen windows of each judge, ``(time, judges, features, windows)``."""
     return tf.transpose(tf.gather(windows, chosen), [2, 0, 3, 1])
 
 
@@ -150,9 +150,9 @@ def _adam(
     batches: tf.Tensor,
     learning_rate: tf.Tensor,
 ) -> Weights:
-    """Return the weights after a step of Adam on each batch `(steps, judges, windows)`.
+    """Return the weights after a step of Adam on each batch ``(steps, judges, windows)``.
 
-    `loss_of(weights, chosen)` is the loss summed over the judges: a judge's gradient is then its
+    ``loss_of(weights, chosen)`` is the loss summed over the judges: a judge's gradient is then its
     own, and since Adam works element by element, so is all of its training (Kingma and Ba,
     "Adam", ICLR 2015, the efficient order of section 2; ε as TensorFlow 1 has it).
     """
@@ -219,7 +219,7 @@ def _forecast_error(weights: Weights, windows: tf.Tensor, chosen: tf.Tensor) -> 
 
 @tf.function(jit_compile=True)
 def judge_logits(weights: Weights, windows: tf.Tensor, chosen: tf.Tensor) -> tf.Tensor:
-    """Return each judge's logits on its chosen windows, `(judges, windows)`."""
+    """Return each judge's logits on its chosen windows, ``(judges, windows)``."""
     return _dense(weights, _states(weights, _take(windows, chosen))[-1])
 
 

@@ -14,24 +14,24 @@ def nearest_distances(
     """Return each query's Euclidean distance to its nearest reference window.
 
     The windows are flattened and taken as they are: scale them first where features differ in
-    size, as `memorisation_ratio` does. The memory needed is `chunk` × reference windows.
+    size, as ``memorisation_ratio`` does. The memory needed is ``chunk`` × reference windows.
 
     How far a window of a series is from the nearest *other* one, with which it shares no row:
-    give the windows, cut at every row, as queries and as reference, and their length as `apart`.
+    give the windows, cut at every row, as queries and as reference, and their length as ``apart``.
 
     Args:
-        queries: `(queries, time, features)`.
-        reference: `(windows, time, features)`.
+        queries: ``(queries, time, features)``.
+        reference: ``(windows, time, features)``.
         chunk: queries compared at a time.
         apart: query i is not compared with the reference windows at less than so many places
             from i; 0 compares it with all.
 
     Returns:
-        `(queries,)`.
+        ``(queries,)``.
 
     Raises:
         ValueError: for windows of the wrong rank, not finite, or of different time or features;
-            or where `apart` leaves a query nothing to be compared with.
+            or where ``apart`` leaves a query nothing to be compared with.
     """
     positive_integer(chunk=chunk)
     queries, reference = check_windows(queries, "queries"), check_windows(reference, "reference")

@@ -67,32 +67,32 @@ def discriminative_score(
     layers: int = 1,
     units: int | None = None,
     steps: int = 2000,
-    batch: int = 128,
+    batch_size: int = 128,
     learning_rate: float = 1e-3,
     seed: int = 0,
 ) -> Score:
     """Return how well a judge tells real from generated windows: |accuracy − 0.5|, 0 to 0.5.
 
     A GRU reads a window; a dense logit on its last state says "real" when it is above 0. Each
-    judge learns by Adam on 80 % of the real and 80 % of the generated windows, with `batch` of
-    each a step, and is tested on the other 20 %. Lower is better; chance alone gives
-    `chance_mean` on average.
+    judge learns by Adam on 80 % of the real and 80 % of the generated windows, with ``batch_size``
+    of each a step, and is tested on the other 20 %. Lower is better; chance alone gives
+    ``chance_mean`` on average.
 
     The cell is TimeGAN's: tanh, and the reset gate applied to the state *before* the matrix
-    product (`reset_after=False` in Keras). The weights start as Keras starts them (Glorot
+    product (``reset_after=False`` in Keras). The weights start as Keras starts them (Glorot
     uniform, orthogonal, zeros); TensorFlow 1's cell started the bias of the gates at one.
 
     Args:
-        real: `(windows, time, features)`, in the data's units.
-        fake: `(windows, time, features)`, of the same time and features.
+        real: ``(windows, time, features)``, in the data's units.
+        fake: ``(windows, time, features)``, of the same time and features.
         repeats: how many judges, each with its own weights, split and batches.
         layers: GRU layers.
         units: units of each layer; by default half the features, rounded down, at least 1.
         steps: training steps.
-        batch: real windows, and generated windows, a step.
+        batch_size: real windows, and generated windows, a step.
         learning_rate: of Adam.
         seed: the same seed gives the same score on the same machine; judge k depends on
-            `(seed, k)` only, so that more repeats keep the earlier ones.
+            ``(seed, k)`` only, so that more repeats keep the earlier ones.
 
     Raises:
         ValueError: for windows of the wrong rank, of different time or features, not finite, or
@@ -100,7 +100,9 @@ def discriminative_score(
     """
     real, fake = _scaled_pair(real, fake)
     units = max(1, real.shape[2] // 2) if units is None else units
-    positive_integer(repeats=repeats, layers=layers, units=units, steps=steps, batch=batch)
+    positive_integer(
+        repeats=repeats, layers=layers, units=units, steps=steps, batch_size=batch_size
+    )
     windows = np.concatenate([real, fake])
     splits, batches, weights = [], [], []
     for judge in range(repeats):
@@ -108,10 +110,10 @@ def discriminative_score(
         real_train, real_test = _split(len(real), rng)
         fake_train, fake_test = (part + len(real) for part in _split(len(fake), rng))
         splits.append(np.concatenate([real_test, fake_test]))
-        batches.append(_draw(rng, steps, batch, real_train, fake_train))
+        batches.append(_draw_batches(rng, steps, batch_size, real_train, fake_train))
         weights.append(initial_weights(rng, windows.shape[2], layers, units))
     # One batch holds the real windows first: the targets are the same at every step.
-    real_count, fake_count = min(batch, len(real_train)), min(batch, len(fake_train))
+    real_count, fake_count = min(batch_size, len(real_train)), min(batch_size, len(fake_train))
     target = np.r_[np.ones(real_count), np.zeros(fake_count)].astype("float32")
 
     def values(judges: slice) -> list[float]:
@@ -137,7 +139,7 @@ def predictive_score(
     layers: int = 1,
     units: int | None = None,
     steps: int = 5000,
-    batch: int = 128,
+    batch_size: int = 128,
     learning_rate: float = 1e-3,
     seed: int = 0,
 ) -> Score:
@@ -150,22 +152,24 @@ def predictive_score(
     of the real windows against themselves is the floor.
 
     A series of one feature is forecast from its own past. For the cell, the weights and the
-    other arguments see `discriminative_score`; by default a layer has half as many units as the
+    other arguments see ``discriminative_score``; by default a layer has half as many units as the
     windows have features, rounded down, at least 1.
 
     Raises:
-        ValueError: as `discriminative_score`, and for windows of a single time step.
+        ValueError: as ``discriminative_score``, and for windows of a single time step.
     """
     real, fake = _scaled_pair(real, fake)
     if real.shape[1] < 2:
         raise ValueError("The windows have 1 time step; expected at least 2 to forecast one.")
     units = max(1, real.shape[2] // 2) if units is None else units
-    positive_integer(repeats=repeats, layers=layers, units=units, steps=steps, batch=batch)
+    positive_integer(
+        repeats=repeats, layers=layers, units=units, steps=steps, batch_size=batch_size
+    )
     inputs = max(1, real.shape[2] - 1)
     batches, weights = [], []
     for judge in range(repeats):
         rng = np.random.default_rng([seed, judge])
-        batches.append(_draw(rng, steps, batch, np.arange(len(fake))))
+        batches.append(_draw_batches(rng, steps, batch_size, np.arange(len(fake))))
         weights.append(initial_weights(rng, inputs, layers, units))
 
     def values(judges: slice) -> list[float]:
@@ -182,7 +186,7 @@ def predictive_score(
 
 
 def split_real(windows: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return two disjoint random halves of `(windows, time, features)`.
+    """Return two disjoint random halves of ``(windows, time, features)``.
 
     Raises:
         ValueError: if there are fewer than two windows or the rank is wrong.
@@ -197,12 +201,12 @@ def real_versus_real(real: np.ndarray, *, seed: int = 0, **judge: float) -> Scor
     """Return the floor of the discriminative score: one half of the real windows as "fake".
 
     Args:
-        real: `(windows, time, features)`.
+        real: ``(windows, time, features)``.
         seed: of the halves and of the judges.
-        **judge: passed to `discriminative_score`.
+        **judge: passed to ``discriminative_score``.
 
     Raises:
-        ValueError: as `discriminative_score`.
+        ValueError: as ``discriminative_score``.
     """
     return discriminative_score(*split_real(real, seed), seed=seed, **judge)
 
@@ -217,25 +221,25 @@ def chance_bound(test_size: int) -> float:
         test_size: n, the number of held-out windows, real and generated together.
 
     Raises:
-        ValueError: if `test_size` is below 1.
+        ValueError: if ``test_size`` is below 1.
     """
     positive_integer(test_size=test_size)
     return 1.96 * 0.5 / math.sqrt(test_size)
 
 
 def chance_mean(test_size: int) -> float:
-    """Return a perfect generator's mean score, √(2/π)·0.5/√n; see `chance_bound`."""
+    """Return a perfect generator's mean score, √(2/π)·0.5/√n; see ``chance_bound``."""
     positive_integer(test_size=test_size)
     return math.sqrt(2 / math.pi) * 0.5 / math.sqrt(test_size)
 
 
 def _accuracy(logits: np.ndarray, is_real: np.ndarray) -> np.ndarray:
-    """Return the share of right answers a judge, both `(judges, windows)`; above 0 says real."""
+    """Return the share of right answers a judge, both ``(judges, windows)``; above 0 says real."""
     return np.mean((logits > 0) == is_real, axis=1)
 
 
 def _score(values: Callable[[slice], list[float]], repeats: int) -> Score:
-    """Return the score of `values(judges)` over groups of judges, as the device likes them."""
+    """Return the score of ``values(judges)`` over groups of judges, as the device likes them."""
     _silence_first_compilation()
     if runtime.on_gpu():
         return Score(tuple(float(value) for value in values(slice(0, repeats))))
@@ -269,11 +273,13 @@ def _split(count: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray
     return order[:cut], order[cut:]
 
 
-def _draw(rng: np.random.Generator, steps: int, batch: int, *pools: np.ndarray) -> np.ndarray:
-    """Return the indices of each step's batch: `batch` distinct windows of every pool."""
+def _draw_batches(
+    rng: np.random.Generator, steps: int, batch_size: int, *pools: np.ndarray
+) -> np.ndarray:
+    """Return the indices of each step's batch: ``batch_size`` distinct windows of every pool."""
     parts = []
     for pool in pools:
-        size = min(batch, len(pool))
+        size = min(batch_size, len(pool))
         parts.append(
             np.stack([rng.choice(pool, size, replace=False, shuffle=False) for _ in range(steps)])
         )

@@ -28,8 +28,8 @@ def maximum_mean_discrepancy(
     come from one distribution.
 
     Args:
-        real: `(windows, time, features)`.
-        fake: `(windows, time, features)`.
+        real: ``(windows, time, features)``.
+        fake: ``(windows, time, features)``.
         bandwidths: σ, in the unit of the scaled distance; by default a half, one and two times
             the median distance between the windows of both sets.
         limit: at most so many windows of each set, chosen at random.
@@ -70,15 +70,15 @@ def permutation_test(
     windows without a row in common.
 
     Args:
-        real: `(windows, time, features)`, independent of each other.
-        fake: `(windows, time, features)`, independent of each other.
+        real: ``(windows, time, features)``, independent of each other.
+        fake: ``(windows, time, features)``, independent of each other.
         permutations: how many deals; the smallest p-value is 1/(1 + permutations).
-        bandwidths: see `maximum_mean_discrepancy`.
+        bandwidths: see ``maximum_mean_discrepancy``.
         limit: at most so many windows of each set, chosen at random.
         seed: of that choice and of the deals.
 
     Raises:
-        ValueError: as `maximum_mean_discrepancy`, and for permutations below 1.
+        ValueError: as ``maximum_mean_discrepancy``, and for permutations below 1.
 
     Source: Gretton, Borgwardt, Rasch, Schölkopf, Smola, "A Kernel Two-Sample Test", JMLR 13,
     2012; the count of the actual deal: Phipson and Smyth, "Permutation P-values should never be
@@ -125,7 +125,7 @@ def _kernel(
 
 
 def _discrepancies(kernel: np.ndarray, is_real: np.ndarray) -> np.ndarray:
-    """Return the squared discrepancy of each deal of labels `(deals, windows)`."""
+    """Return the squared discrepancy of each deal of labels ``(deals, windows)``."""
     x = is_real.astype(float)
     n, m = x[0].sum(), (1 - x[0]).sum()
     of_x = x @ kernel

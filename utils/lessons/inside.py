@@ -69,7 +69,7 @@ def lstm_gates(layer: keras.layers.LSTM, inputs: np.ndarray) -> Gates:
     return Gates(*(np.stack(each, axis=1) for each in zip(*steps, strict=True)))
 
 
-def silence(weights: Sequence[np.ndarray], units: int | Iterable[int]) -> list[np.ndarray]:
+def ablate(weights: Sequence[np.ndarray], units: int | Iterable[int]) -> list[np.ndarray]:
     """Return an LSTM layer's weights with these units switched off, for ``layer.set_weights``.
 
     The columns of a unit's candidate are set to zero, in kernel, recurrent kernel and bias. Its
@@ -169,7 +169,7 @@ def direction(latents: np.ndarray, values: np.ndarray) -> Direction:
     return Direction(slope, float(1 - (left @ left) / (centred @ centred)))
 
 
-def without(vector: np.ndarray, *others: np.ndarray) -> np.ndarray:
+def orthogonalise(vector: np.ndarray, *others: np.ndarray) -> np.ndarray:
     """Return ``vector`` less its part along ``others``: the nearest vector at right angles to all.
 
     Raises:

@@ -146,7 +146,7 @@ def probabilities(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
     return weights / weights.sum(axis=-1, keepdims=True)
 
 
-def draw(chances: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def sample_tokens(chances: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Draw one token from each row of probabilities, by inverting their cumulative sum.
 
     Args:
@@ -218,7 +218,7 @@ def sample_text(
                 f"{(count, len(vocabulary))}: texts, tokens of the vocabulary."
             )
         scores[:, barred] = -np.inf
-        drawn.append(draw(probabilities(scores, temperature), rng))
+        drawn.append(sample_tokens(probabilities(scores, temperature), rng))
         if end is not None and (np.stack(drawn) == end).any(axis=0).all():
             break
     texts = []

@@ -25,6 +25,7 @@ import tensorflow as tf
 
 from utils import runtime
 from utils.datasets.time_series import load_sines
+from utils.lstm_gan.callbacks import Callback
 from utils.lstm_gan.config import TrainingConfig
 from utils.lstm_gan.networks import lstm_discriminator, lstm_generator
 from utils.lstm_gan.strategies import (
@@ -36,7 +37,7 @@ from utils.lstm_gan.strategies import (
     noticing_lost_workers,
     tf_config,
 )
-from utils.lstm_gan.training import Every, GanTrainer
+from utils.lstm_gan.training import GanTrainer
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -120,7 +121,7 @@ def sines_trainer(
     strategy: tf.distribute.Strategy | None = None,
     *,
     steps: int = 20,
-    batch: int = 32,
+    batch_size: int = 32,
     units: int = 16,
     window: int = 24,
     seed: int = 1,
@@ -135,7 +136,7 @@ def sines_trainer(
     """
     config = TrainingConfig(
         steps=steps,
-        batch=batch,
+        batch_size=batch_size,
         loss="non_saturating" if plain else TrainingConfig.loss,
         static=4,
         dynamic=4,
@@ -150,7 +151,7 @@ def sines_trainer(
             units=units,
             layers=1,
             scaled_noise=config.dynamic,
-            standardised=not plain,
+            batch_normalised=not plain,
             synchronised=strategy is not None,
             seed=seed,
         )
@@ -202,7 +203,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("folder", type=Path, help="for the checkpoints and the times")
     parser.add_argument("--strategy", choices=STRATEGIES, default="multiworker")
     parser.add_argument("--steps", type=int, default=20, metavar="N", help="training steps")
-    parser.add_argument("--batch", type=int, default=32, metavar="ROWS", help="of all workers")
+    parser.add_argument("--batch-size", type=int, default=32, metavar="ROWS", help="of all workers")
     parser.add_argument("--units", type=int, default=16, metavar="N", help="of each LSTM")
     parser.add_argument("--window", type=int, default=24, metavar="ROWS", help="time steps")
     parser.add_argument("--plain", action="store_true", help="a GAN without idle weights")
@@ -235,7 +236,7 @@ def _train(options: argparse.Namespace) -> None:
     trainer = sines_trainer(
         parallel,
         steps=options.steps,
-        batch=options.batch,
+        batch_size=options.batch_size,
         units=options.units,
         window=options.window,
         plain=options.plain,
@@ -252,7 +253,9 @@ def _train(options: argparse.Namespace) -> None:
     note_time(trainer)
     with noticing_lost_workers():
         trainer.train(
-            folder=options.folder, checkpoint_every=options.every, callbacks=[Every(1, note_time)]
+            folder=options.folder,
+            checkpoint_every=options.every,
+            callbacks=[Callback(1, note_time)],
         )
     times = {
         "step": [after - before for before, after in itertools.pairwise(seconds)],

@@ -1,5 +1,6 @@
 """The product: an LSTM-GAN of multivariate time series, from the data to the report."""
 
+from utils.lstm_gan.callbacks import Callback, Monitor
 from utils.lstm_gan.conditional import (
     Clock,
     conditional_lstm_discriminator,
@@ -17,7 +18,7 @@ from utils.lstm_gan.networks import (
 )
 from utils.lstm_gan.observations import REPEATED, TREND, observations
 from utils.lstm_gan.preconditioner import CHUNK, Preconditioner
-from utils.lstm_gan.recipe import MOST_SCORES, build, build_generator, generate, training_stride
+from utils.lstm_gan.recipe import MOST_NUMBERS, build, build_generator, generate, training_stride
 from utils.lstm_gan.report import FEWEST_WINDOWS, MOST_PANELS, score
 from utils.lstm_gan.run_folder import CHECKPOINT, CONFIG
 from utils.lstm_gan.strategies import (
@@ -27,6 +28,7 @@ from utils.lstm_gan.strategies import (
     Cluster,
     LostWorkerError,
     get_strategy,
+    is_chief,
     noticing_lost_workers,
     read_tf_config,
     split_cpu,
@@ -36,11 +38,8 @@ from utils.lstm_gan.training import (
     HISTORY,
     SAMPLING,
     TRAINING,
-    Every,
     GanTrainer,
     NonFiniteLossError,
-    Snapshots,
-    is_chief,
 )
 from utils.lstm_gan.transforms import NormalScores, QuantileMap, Tails, tail_ratio
 
@@ -51,26 +50,26 @@ __all__ = [
     "FEWEST_WINDOWS",
     "HISTORY",
     "LOST",
+    "MOST_NUMBERS",
     "MOST_PANELS",
-    "MOST_SCORES",
     "REPEATED",
     "SAMPLING",
     "STRATEGIES",
     "TRAINING",
     "TREND",
     "VARIABLE",
+    "Callback",
     "Clock",
     "Cluster",
-    "Every",
     "GanTrainer",
     "LostWorkerError",
+    "Monitor",
     "NonFiniteLossError",
     "NormalScores",
     "Preconditioner",
     "Pretrained",
     "QuantileMap",
     "RunningSum",
-    "Snapshots",
     "Tails",
     "TrainingConfig",
     "build",

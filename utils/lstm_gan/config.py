@@ -13,18 +13,18 @@ class TrainingConfig:
 
     Attributes:
         steps: training steps in all; each updates the discriminator once, then the generator once.
-        batch: real windows in a step, and as many generated ones.
+        batch_size: real windows in a step, and as many generated ones.
         learning_rate: of both Adam optimizers at the start.
-        final_rate: what a cosine leaves of the learning rate at the end, as a share of it;
+        cosine_alpha: what ``CosineDecay`` leaves of the learning rate at the end, as a share of it;
             1 keeps it constant.
         beta_1: Adam's memory of the gradient.
         beta_2: Adam's memory of the squared gradient.
         loss: a name in ``losses.LOSSES``.
-        penalty: γ of the finite-difference penalty on real and generated windows; 0 is none.
-        penalised: share of a batch on which the penalty is measured: a quarter steers as well as
+        gp_weight: γ of the finite-difference penalty on real and generated windows; 0 is none.
+        gp_fraction: share of a batch on which the penalty is measured: a quarter steers as well as
             the whole, and the discriminator reads half as many windows.
-        sigma: standard deviation of the noise whose effect on the logit is penalised.
-        average: memory of the exponential moving average of the generator's weights; 0 is none.
+        gp_sigma: standard deviation of the noise whose effect on the logit is penalised.
+        ema_decay: of the exponential moving average of the generator's weights; 0 is none.
         static: latents that stay the same over a window.
         dynamic: latents that are fresh at every time step.
         seed: of batches, latents and noise. Each is a function of seed and step alone, which is
@@ -32,38 +32,36 @@ class TrainingConfig:
     """
 
     steps: int = 2500
-    batch: int = 128
+    batch_size: int = 128
     learning_rate: float = 2e-3
-    final_rate: float = 0.05
+    cosine_alpha: float = 0.05
     beta_1: float = 0.0
     beta_2: float = 0.99
     loss: str = "relativistic"
-    penalty: float = 10.0
-    penalised: float = 0.25
-    sigma: float = 0.1
-    average: float = 0.998
+    gp_weight: float = 10.0
+    gp_fraction: float = 0.25
+    gp_sigma: float = 0.1
+    ema_decay: float = 0.998
     static: int = 8
     dynamic: int = 8
     seed: int = 0
 
     def __post_init__(self) -> None:
         get_loss(self.loss)
-        if not 0 < self.penalised <= 1:
-            raise ValueError(
-                f"The share penalised is {self.penalised}; expected above 0, at most 1."
-            )
-        for name in ("steps", "batch", "learning_rate", "sigma"):
+        if not 0 < self.gp_fraction <= 1:
+            raise ValueError(f"gp_fraction is {self.gp_fraction}; expected above 0, at most 1.")
+        for name in ("steps", "batch_size", "learning_rate", "gp_sigma"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"The training's {name} is {getattr(self, name)}; expected > 0.")
-        for name in ("beta_1", "beta_2", "average"):
+        for name in ("beta_1", "beta_2", "ema_decay"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(
                     f"The training's {name} is {getattr(self, name)}; expected 0 ≤ {name} < 1."
                 )
-        if not 0 <= self.final_rate <= 1:
-            raise ValueError(f"The final rate is {self.final_rate}; expected 0 to 1.")
-        if self.penalty < 0 or min(self.static, self.dynamic) < 0:
-            raise ValueError("The penalty and the numbers of latents must not be negative.")
+        if not 0 <= self.cosine_alpha <= 1:
+            raise ValueError(f"cosine_alpha is {self.cosine_alpha}; expected 0 to 1.")
+        if self.gp_weight < 0 or min(self.static, self.dynamic) < 0:
+            raise ValueError("gp_weight and the numbers of latents must not be negative.")
         if self.static + self.dynamic < 1:
             raise ValueError("There are no latents; expected static + dynamic of at least 1.")
 
@@ -73,6 +71,6 @@ class TrainingConfig:
         return self.static + self.dynamic
 
     @property
-    def penalised_rows(self) -> int:
+    def gp_rows(self) -> int:
         """Rows of a batch, the first ones, on which the penalty is measured."""
-        return max(1, round(self.penalised * self.batch))
+        return max(1, round(self.gp_fraction * self.batch_size))

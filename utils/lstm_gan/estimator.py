@@ -37,7 +37,7 @@ class Pretrained:
 
     def sample(self, count: int, seed: int = 0) -> np.ndarray:
         """Return windows, float64 (count, time, features), in the data's units."""
-        return self.preconditioner.inverse(self.scores(count, seed))
+        return self.preconditioner.inverse_transform(self.scores(count, seed))
 
     def scores(self, count: int, seed: int = 0) -> np.ndarray:
         """Return calibrated scores, (count, time, components)."""
@@ -57,10 +57,10 @@ def load_pretrained(symbol: str = "GOOG") -> Pretrained:
         raise ValueError(f"There are no weights for {symbol!r}; expected 'GOOG'.")
     weights = verified("lstm_gan_goog.weights.h5")
     config = TrainingConfig(seed=1)
-    preconditioner = Preconditioner.fit(load_stock(symbol).values[np.newaxis], window=24)
+    preconditioner = Preconditioner(24).fit(load_stock(symbol).values)
     generator = build_generator(24, preconditioner.components, config)
     generator.load_weights(weights)
-    calibration = NormalScores.fit_windows(_raw_scores(generator, config, 20_000, seed=1))
+    calibration = NormalScores().fit(_raw_scores(generator, config, 20_000, seed=1))
     return Pretrained(generator, preconditioner, calibration, config)
 
 

@@ -52,7 +52,7 @@ def lstm_generator(
     layers: int = 2,
     skip: bool = True,
     scaled_noise: int = 0,
-    standardised: bool = False,
+    batch_normalised: bool = False,
     synchronised: bool = False,
     activation: str | None = None,
     fused: bool | None = None,
@@ -74,7 +74,7 @@ def lstm_generator(
         scaled_noise: with k > 0, ``exp(s_t) ⊙ W z_t`` is added to the output, z_t the last k
             latents of the time step and s_t a linear function of the LSTM's state: a large s_t
             makes a wild day, as in a stochastic volatility model (Taylor 1986).
-        standardised: whether the output is batch-normalised, the first time step apart from the
+        batch_normalised: whether the output is batch-normalised, the first time step apart from the
             later ones: mean 0 and variance 1 in every component, by construction.
         synchronised: whether the mean and the variance are those of all replicas' batches together
             where a ``tf.distribute`` strategy shares a batch out.
@@ -112,7 +112,7 @@ def lstm_generator(
             name="noise",
         )(latents[:, :, latent - scaled_noise :])
         output = output + ops.exp(log_scale) * noise
-    if standardised:
+    if batch_normalised:
         first = _standardise("first_step", synchronised)(output[:, :1])
         later = _standardise("later_steps", synchronised)(output[:, 1:])
         output = keras.layers.Concatenate(axis=1, name="standardised")([first, later])
@@ -145,7 +145,7 @@ def lstm_discriminator(
             that white noise keeps unit variance: drift that hides in single innovations shows.
         sizes: whether it reads |input|: wild and calm days show.
         level: kernel and bias of a fixed linear map of the flattened window, which it reads too;
-            ``Preconditioner.level_map`` gives the one from scores to levels.
+            ``Preconditioner.level_map`` gives the one from normal scores to levels.
         fused: as ``lstm`` takes it.
         seed: of the initial weights.
 

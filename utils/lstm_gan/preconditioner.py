@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
 from scipy.special import boxcox, inv_boxcox
@@ -15,12 +14,22 @@ from utils.checks import positive_integer
 from utils.datasets.scaling import Scaler, as_rows
 from utils.lstm_gan.transforms import NormalScores, Tails
 
+# The arrays of the state that are stored under their own names.
+PLAIN = (
+    "whole",
+    "varying",
+    "power",
+    "bounds",
+    "basis",
+    "intercept",
+    "transition",
+    "innovation_root",
+)
 CHUNK = 2**22  # values transformed at a time, so that float64 copies stay small (32 MiB each)
 
 
-@dataclass(frozen=True)
 class Preconditioner:
-    """The invertible map between windows of data and *scores* that a small LSTM can imitate.
+    """The invertible map between windows of data and *normal scores* that a small LSTM can imitate.
 
     1. Each column is scaled to [0, 1], moved off zero, and made roughly normal by the power
        transform of Box and Cox (1964), doi:10.1111/j.2517-6161.1964.tb00553.x. Before that,
@@ -35,25 +44,29 @@ class Preconditioner:
     4. The level of a window's first row and the innovations of its later rows are mapped, each
        component apart, to normal scores.
 
-    The scores of a window have shape (time, components): the first row says where the window
-    starts, every later row what is new. ``inverse`` runs the four steps backwards and clips each
-    column to the range of the data fitted to, so generated values never leave that range; in
-    columns that held whole numbers only, it rounds to whole numbers. Constant columns are carried
-    through. Build one with ``fit`` or ``from_arrays``.
-    """
+    The normal scores of a window have shape (time, components): the first row says where the
+    window starts, every later row what is new. ``inverse_transform`` runs the four steps backwards
+    and clips each column to the range of the data fitted to, so generated values never leave that
+    range; in columns that held whole numbers only, it rounds to whole numbers. Constant columns
+    are carried through.
 
-    whole: np.ndarray  # (features,) which columns hold whole numbers only
-    tails: Tails
-    scaler: Scaler
-    varying: np.ndarray  # (features,) which columns are not constant
-    power: np.ndarray  # (varying,) exponents of the power transform
-    standard: Scaler  # of the power-transformed columns
-    bounds: np.ndarray  # (2, varying) smallest and largest standardised value
-    basis: np.ndarray  # (varying, components) principal directions, scaled: z = level @ basis.T
-    intercept: np.ndarray  # (components,)
-    transition: np.ndarray  # (components, components)
-    innovation_root: np.ndarray  # (components, components): e = white @ innovation_root
-    margins: NormalScores
+    Args:
+        window: rows in a window, at least 2.
+
+    Attributes:
+        whole: which columns hold whole numbers only, (features,).
+        tails: draws in heavy tails.
+        scaler: onto [0, 1].
+        varying: which columns are not constant, (features,).
+        power: exponents of the power transform, (varying,).
+        standard: scaler of the power-transformed columns.
+        bounds: smallest and largest standardised value, (2, varying).
+        basis: principal directions, scaled, (varying, components): z = level @ basis.T.
+        intercept: c, (components,).
+        transition: A, (components, components).
+        innovation_root: (components, components): e = white @ innovation_root.
+        margins: the maps of step 4.
+    """
 
     OFFSET: ClassVar[float] = 1e-3  # the power transform is singular at zero
     LARGEST_POWER: ClassVar[float] = 3.0  # keeps the inverse tame where a column has few values
@@ -62,11 +75,26 @@ class Preconditioner:
     ROWS_A_COEFFICIENT: ClassVar[int] = 5  # that a full vector autoregression needs
     SMALLEST_VARIANCE: ClassVar[float] = 1e-7  # of a principal component that is kept
 
-    @classmethod
-    def fit(cls, sequences: np.ndarray, window: int) -> Preconditioner:
-        """Fit to ``sequences`` of shape (sequences, time, features), time ≥ ``window``.
+    whole: np.ndarray
+    tails: Tails
+    scaler: Scaler
+    varying: np.ndarray
+    power: np.ndarray
+    standard: Scaler
+    bounds: np.ndarray
+    basis: np.ndarray
+    intercept: np.ndarray
+    transition: np.ndarray
+    innovation_root: np.ndarray
+    margins: NormalScores
 
-        A single long series is ``series[np.newaxis]``. Every row at which a window can start
+    def __init__(self, window: int = 24) -> None:
+        self.window = window
+
+    def fit(self, sequences: np.ndarray) -> Self:
+        """Fit to a series (time, features), or to several, (sequences, time, features).
+
+        The series must be as long as a window. Every row at which a window can start
         counts as a first row.
 
         Raises:
@@ -74,7 +102,10 @@ class Preconditioner:
                 rows or longer than the sequences, there are too few rows, a column spans more
                 than double precision can hold, or every column is constant.
         """
+        window = self.window
         sequences = np.asarray(sequences, np.float64)
+        if sequences.ndim == 2:
+            sequences = sequences[np.newaxis]
         if sequences.ndim != 3:
             raise ValueError(
                 f"The sequences have shape {sequences.shape}; expected (sequences, time, features)."
@@ -96,23 +127,23 @@ class Preconditioner:
                 f"Column {np.argmin(np.isfinite(spans)) + 1} spans more than the largest number of "
                 "double precision, 1.8e308; expected another unit."
             )
-        tails = Tails.fit(rows)
+        tails = Tails().fit(rows)
         drawn = tails.transform(rows)
         scaler = Scaler.min_max(drawn)
 
-        positive = scaler.transform(drawn)[:, varying] + cls.OFFSET
-        power = np.array([cls._box_cox_exponent(column) for column in positive.T])
+        positive = scaler.transform(drawn)[:, varying] + self.OFFSET
+        power = np.array([self._box_cox_exponent(column) for column in positive.T])
         powered = boxcox(positive, power)
         standard = Scaler.standard(powered)
         z = standard.transform(powered)
 
         variances, directions = np.linalg.eigh(np.atleast_2d(np.cov(z.T)))
-        kept = variances > cls.SMALLEST_VARIANCE
+        kept = variances > self.SMALLEST_VARIANCE
         basis = directions[:, kept] * np.sqrt(variances[kept])
         level = (z @ np.linalg.pinv(basis).T).reshape(*sequences.shape[:2], -1)
 
         before, after = as_rows(level[:, :-1]), as_rows(level[:, 1:])
-        intercept, transition = cls._autoregression(before, after, window)
+        intercept, transition = self._autoregression(before, after, window)
         regressors = np.column_stack([np.ones(len(before)), before])
         innovations = after - regressors @ np.vstack([intercept, transition])
         spreads, axes = np.linalg.eigh(np.atleast_2d(np.cov(innovations.T)))
@@ -121,20 +152,13 @@ class Preconditioner:
         white = innovations @ np.linalg.inv(root)
 
         starts = as_rows(level[:, : sequences.shape[1] - window + 1])
-        return cls(
-            whole=(rows == np.round(rows)).all(axis=0),
-            tails=tails,
-            scaler=scaler,
-            varying=varying,
-            power=power,
-            standard=standard,
-            bounds=np.stack([z.min(axis=0), z.max(axis=0)]),
-            basis=basis,
-            intercept=intercept,
-            transition=transition,
-            innovation_root=root,
-            margins=NormalScores.fit(starts, white),
-        )
+        self.whole = (rows == np.round(rows)).all(axis=0)
+        self.tails, self.scaler, self.varying = tails, scaler, varying
+        self.power, self.standard = power, standard
+        self.bounds, self.basis = np.stack([z.min(axis=0), z.max(axis=0)]), basis
+        self.intercept, self.transition, self.innovation_root = intercept, transition, root
+        self.margins = NormalScores().fit_rows(starts, white)
+        return self
 
     @classmethod
     def rows_needed(cls, components: int) -> int:
@@ -148,7 +172,7 @@ class Preconditioner:
 
     @property
     def components(self) -> int:
-        """The number of components of the scores."""
+        """The number of components of the normal scores."""
         return self.basis.shape[1]
 
     @property
@@ -156,32 +180,32 @@ class Preconditioner:
         """The smallest and the largest value of each column: generated values stay between."""
         low = self.scaler.shift
         high = np.where(self.varying, low + self.scaler.scale, low)
-        return self.tails.inverse(low), self.tails.inverse(high)
+        return self.tails.inverse_transform(low), self.tails.inverse_transform(high)
 
     def transform(self, windows: np.ndarray) -> np.ndarray:
-        """Return the scores, float32 (windows, time, components), of windows in the data's units.
+        """Return the normal scores of windows, float32 (windows, time, components).
 
         Raises:
-            ValueError: if ``windows`` is not (windows, time, features).
+            ValueError: if ``windows``, in the data's units, is not (windows, time, features).
         """
         windows = self._checked(windows, self.features, "windows", "features")
         return _in_chunks(self._transform, windows, self.components, np.float32)
 
-    def inverse(self, scores: np.ndarray) -> np.ndarray:
-        """Return the windows, float64 (windows, time, features), of these scores.
+    def inverse_transform(self, normal_scores: np.ndarray) -> np.ndarray:
+        """Return the windows, float64 (windows, time, features), of these normal scores.
 
         Raises:
-            ValueError: if ``scores`` is not (windows, time, components).
+            ValueError: if ``normal_scores`` is not (windows, time, components).
         """
-        scores = self._checked(scores, self.components, "scores", "components")
-        return _in_chunks(self._inverse, scores, self.features, np.float64)
+        normal_scores = self._checked(normal_scores, self.components, "normal scores", "components")
+        return _in_chunks(self._inverse, normal_scores, self.features, np.float64)
 
     def level_map(self, window: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return the linear map from scores to levels, as a kernel and a bias.
+        """Return the linear map from normal scores to levels, as a kernel and a bias.
 
-        ``scores.reshape(count, -1) @ kernel + bias`` are the flattened levels of windows: step 3
-        run backwards, level_t = c + A·level_{t−1} + e_t, written as one matrix product. The normal
-        scores of step 4 are taken as they are, so the levels are near the true ones, not equal.
+        ``normal_scores.reshape(count, -1) @ kernel + bias`` are the flattened levels of windows:
+        step 3 run backwards, level_t = c + A·level_{t−1} + e_t, written as one matrix product. The
+        maps of step 4 are taken as they are, so the levels are near the true ones, not equal.
 
         Args:
             window: time steps, at least 1.
@@ -206,30 +230,24 @@ class Preconditioner:
     def arrays(self) -> dict[str, np.ndarray]:
         """Return the state as named arrays, to be stored with ``np.savez``."""
         state = {
-            "whole": self.whole,
-            "tails": np.stack([self.tails.centre, self.tails.width]),
+            "window": np.array(self.window),
+            "tails": self.tails.array(),
             "scaler": np.stack([self.scaler.shift, self.scaler.scale]),
             "standard": np.stack([self.standard.shift, self.standard.scale]),
         }
-        for name in ("varying", "power", "bounds", "basis"):
-            state[name] = getattr(self, name)
-        for name in ("intercept", "transition", "innovation_root"):
-            state[name] = getattr(self, name)
-        return state | self.margins.arrays()
+        return state | {name: getattr(self, name) for name in PLAIN} | self.margins.arrays()
 
     @classmethod
-    def from_arrays(cls, state: Mapping[str, np.ndarray]) -> Preconditioner:
+    def from_arrays(cls, state: Mapping[str, np.ndarray]) -> Self:
         """Rebuild a preconditioner from what ``arrays`` returned."""
-        plain = ("varying", "power", "bounds", "basis", "intercept", "transition")
-        return cls(
-            whole=state["whole"],
-            tails=Tails(*state["tails"]),
-            scaler=Scaler(*state["scaler"]),
-            standard=Scaler(*state["standard"]),
-            innovation_root=state["innovation_root"],
-            margins=NormalScores.from_arrays(state),
-            **{name: state[name] for name in plain},
-        )
+        preconditioner = cls(int(state["window"]) if "window" in state else 24)
+        for name in PLAIN:
+            setattr(preconditioner, name, state[name])
+        preconditioner.tails = Tails.from_array(state["tails"])
+        preconditioner.scaler = Scaler(*state["scaler"])
+        preconditioner.standard = Scaler(*state["standard"])
+        preconditioner.margins = NormalScores.from_arrays(state)
+        return preconditioner
 
     def _transform(self, windows: np.ndarray) -> np.ndarray:
         scaled = self.scaler.transform(self.tails.transform(windows))[..., self.varying]
@@ -239,19 +257,19 @@ class Preconditioner:
         white = (level[:, 1:] - expected) @ np.linalg.inv(self.innovation_root)
         return self.margins.transform(np.concatenate([level[:, :1], white], axis=1))
 
-    def _inverse(self, scores: np.ndarray) -> np.ndarray:
-        white = self.margins.inverse(scores)
+    def _inverse(self, normal_scores: np.ndarray) -> np.ndarray:
+        white = self.margins.inverse_transform(normal_scores)
         level = np.empty_like(white)
         level[:, 0] = white[:, 0]
         for t in range(1, white.shape[1]):
             innovation = white[:, t] @ self.innovation_root
             level[:, t] = self.intercept + level[:, t - 1] @ self.transition + innovation
         z = np.clip(level @ self.basis.T, *self.bounds)
-        positive = inv_boxcox(self.standard.inverse(z), self.power)
+        positive = inv_boxcox(self.standard.inverse_transform(z), self.power)
         windows = np.zeros((*level.shape[:2], self.features))
         scaled = np.clip(positive - self.OFFSET, 0.0, 1.0)
         windows[..., self.varying] = np.where(scaled < 1e-12, 0.0, scaled)  # the minimum, exactly
-        windows = self.tails.inverse(self.scaler.inverse(windows))
+        windows = self.tails.inverse_transform(self.scaler.inverse_transform(windows))
         windows[..., self.whole] = np.round(windows[..., self.whole])
         return windows
 

@@ -15,25 +15,25 @@ from utils.lstm_gan.preconditioner import Preconditioner
 from utils.lstm_gan.training import GanTrainer
 from utils.lstm_gan.transforms import NormalScores
 
-MOST_SCORES = 2**27  # numbers to train on, 512 MiB; of longer data every second, third, … window
+MOST_NUMBERS = 2**27  # numbers to train on, 512 MiB; of longer data every second, third, … window
 
 
 def training_stride(windows: int, window: int, components: int) -> int:
-    """Return how many rows apart windows must start for their scores to be ``MOST_SCORES``."""
-    return -(-windows * window * components // MOST_SCORES)
+    """Return how many rows apart windows must start for their numbers to be ``MOST_NUMBERS``."""
+    return -(-windows * window * components // MOST_NUMBERS)
 
 
 def build(
     preconditioner: Preconditioner,
-    scores: np.ndarray,
+    normal_scores: np.ndarray,
     config: TrainingConfig,
     strategy: tf.distribute.Strategy | None = None,
 ) -> GanTrainer:
-    """Return a trainer of an LSTM generator and discriminator on ``scores``.
+    """Return a trainer of an LSTM generator and discriminator on ``normal_scores``.
 
-    ``scores`` are the preconditioned windows, (windows, time, components).
+    ``normal_scores`` are the preconditioned windows, (windows, time, components).
     """
-    window, components = scores.shape[1], preconditioner.components
+    window, components = normal_scores.shape[1], preconditioner.components
     with contextlib.nullcontext() if strategy is None else strategy.scope():
         discriminator = lstm_discriminator(
             window,
@@ -43,7 +43,7 @@ def build(
             seed=config.seed + 5000,
         )
         generator = build_generator(window, components, config, strategy is not None)
-    return GanTrainer(generator, discriminator, scores, config, strategy)
+    return GanTrainer(generator, discriminator, normal_scores, config, strategy)
 
 
 def build_generator(
@@ -55,7 +55,7 @@ def build_generator(
         config.latent,
         components,
         scaled_noise=config.dynamic,
-        standardised=True,
+        batch_normalised=True,
         synchronised=synchronised,
         seed=config.seed,
     )
@@ -69,6 +69,6 @@ def generate(
     The calibration is fitted to one large sample and applied to another, float64
     (count, time, features): float32 could not tell 1e9 from 1e9 + 1.
     """
-    calibration = NormalScores.fit_windows(trainer.sample(runtime.budget(20_000, 1_000), seed=1))
-    scores = calibration.transform(trainer.sample(count, seed=2))
-    return calibration, preconditioner.inverse(scores)
+    calibration = NormalScores().fit(trainer.sample(runtime.budget(20_000, 1_000), seed=1))
+    normal_scores = calibration.transform(trainer.sample(count, seed=2))
+    return calibration, preconditioner.inverse_transform(normal_scores)

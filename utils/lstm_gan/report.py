@@ -39,7 +39,7 @@ def score(
     then mean nothing. With too few windows to split, the scores are left out.
     """
     resampled = bootstrap_innovations(preconditioner.transform(real), len(real), seed=3)
-    bootstrap = preconditioner.inverse(resampled)
+    bootstrap = preconditioner.inverse_transform(resampled)
     sets = {"LSTM-GAN": samples, "VAR bootstrap": bootstrap, "real vs real (floor)": None}
     table = pd.DataFrame(columns=["discriminative", "strong judge", "predictive", "seconds"])
     for name, windows in runtime.progress(sets.items(), desc="scoring", unit="set"):

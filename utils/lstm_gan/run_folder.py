@@ -92,6 +92,6 @@ def _write_results(
     with replacing(folder / "calibration.npz") as path:
         np.savez_compressed(path, **calibration.arrays())
     with replacing(folder / "generator.weights.h5") as path:
-        trainer.averaged.save_weights(path)
+        trainer.ema_generator.save_weights(path)
     with replacing(folder / "discriminator.weights.h5") as path:
         trainer.discriminator.save_weights(path)

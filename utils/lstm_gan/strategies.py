@@ -126,6 +126,12 @@ def get_strategy(name: str) -> tf.distribute.Strategy | None:
         raise ValueError(f"The workers could not be connected: {error}") from error
 
 
+def is_chief(strategy: tf.distribute.Strategy | None) -> bool:
+    """Return whether this process writes files: the only one, or worker 0 of several."""
+    resolver = None if strategy is None else strategy.cluster_resolver
+    return resolver is None or not resolver.task_id
+
+
 class LostWorkerError(RuntimeError):
     """Another worker was lost, so that this one cannot go on."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import keras
@@ -16,17 +15,14 @@ import tensorflow as tf
 from utils import runtime
 from utils.checks import positive_integer
 from utils.losses import finite_difference_from_logits, get_loss
+from utils.lstm_gan.batches import Draw, check_shapes, from_arrays, model_inputs, split_batch
+from utils.lstm_gan.callbacks import Callback
 from utils.lstm_gan.config import TrainingConfig
 from utils.lstm_gan.networks import draw_latents
+from utils.lstm_gan.strategies import is_chief
 
 HISTORY = "history.csv"  # the losses so far, beside the checkpoints
 TRAINING, SAMPLING = 0, 1  # streams of random numbers: a sample never repeats a training latent
-
-
-def is_chief(strategy: tf.distribute.Strategy | None) -> bool:
-    """Return whether this process writes files: the only one, or worker 0 of several."""
-    resolver = None if strategy is None else strategy.cluster_resolver
-    return resolver is None or not resolver.task_id
 
 
 class NonFiniteLossError(FloatingPointError):
@@ -34,11 +30,12 @@ class NonFiniteLossError(FloatingPointError):
 
 
 class GanTrainer:
-    """Trains a generator against a discriminator on windows of data.
+    """Trains a generator against a discriminator on samples of any shape.
 
     Attributes:
         generator, discriminator: the two models, updated in place.
-        averaged: the generator with exponentially averaged weights; ``sample`` uses it.
+        ema_generator: the generator with exponentially averaged weights; ``sample`` uses it.
+        real: all real samples, a tensor; None where a function draws them.
         history: losses by step, lists under "step", "discriminator" and "generator".
     """
 
@@ -46,61 +43,64 @@ class GanTrainer:
         self,
         generator: keras.Model,
         discriminator: keras.Model,
-        windows: np.ndarray,
+        real: np.ndarray | tuple[np.ndarray, np.ndarray] | Draw,
         config: TrainingConfig,
         strategy: tf.distribute.Strategy | None = None,
+        *,
+        latents: Callable[[int, tf.Tensor], tf.Tensor] | None = None,
     ) -> None:
-        """Prepare a run on ``windows``, (windows, time, features), as the discriminator reads them.
+        """Prepare a run on real samples, in the shape that the discriminator reads.
 
         With a ``strategy`` every step is shared out among its replicas: each takes its part of the
         batch, and their gradients are summed. The models must have been built within
         ``strategy.scope()``, and batch normalisation in them must be synchronised
-        (``models.lstm_generator(synchronised=True)``). The weights are then those of one device,
-        up to rounding. Every replica draws the whole batch's random numbers, which is cheap, and
-        keeps every n-th row: so the rows are the same however many replicas there are.
+        (``lstm_generator(synchronised=True)``). The weights are then those of one device, up to
+        rounding. Every replica draws the whole batch's random numbers, which is cheap, and keeps
+        every n-th row: so the rows are the same however many replicas there are.
+
+        Args:
+            generator: latents → samples; of a conditional GAN, [latents, conditions] → samples.
+            discriminator: samples → logits (batch, 1), or [samples, conditions] → logits.
+            real: all real samples, (samples, …), for windows (windows, time, features). A
+                conditional GAN takes a pair: the samples and their conditions, such as labels
+                (samples,). Or a function ``real(count, seed)`` that draws such a batch as tensors
+                from a seed of two integers: called in the compiled step, again at each step.
+            config: what decides the run.
+            strategy: of ``tf.distribute``; None is one device.
+            latents: ``latents(count, seed)`` draws what the generator reads. By default
+                ``draw_latents`` with ``config.static`` and ``config.dynamic``.
 
         Raises:
-            ValueError: if the windows are not finite or do not have the models' shapes, or the
+            ValueError: if the samples are not finite or do not have the models' shapes, or the
                 batch cannot be shared out evenly.
         """
-        windows = np.asarray(windows, np.float32)
-        if windows.ndim != 3 or windows.shape[1:] != generator.output_shape[1:]:
-            raise ValueError(
-                f"The windows have shape {windows.shape}; "
-                f"expected (windows, {', '.join(map(str, generator.output_shape[1:]))})."
-            )
-        if discriminator.input_shape[1:] != windows.shape[1:]:
-            raise ValueError(
-                f"The discriminator reads {discriminator.input_shape[1:]}; "
-                f"expected the windows' {windows.shape[1:]}."
-            )
-        if generator.input_shape[-1] != config.latent:
-            raise ValueError(
-                f"The generator reads {generator.input_shape[-1]} latents a time step; "
-                f"expected static + dynamic = {config.latent}."
-            )
-        if not np.isfinite(windows).all():
-            raise ValueError("The windows hold NaN or infinity; expected finite values.")
+        self.config = config
+        shape = generator.input_shape
+        window = (shape[0] if isinstance(shape, list) else shape)[1]
+        self._draw_latents = latents or (
+            lambda count, seed: draw_latents(count, window, config.static, config.dynamic, seed)
+        )
+        self.real, self._draw_real = (None, real) if callable(real) else from_arrays(real)
+        check_shapes(self._draw_real, self._draw_latents, generator, discriminator)
         self.replicas = 1 if strategy is None else strategy.num_replicas_in_sync
-        for rows in (config.batch, config.penalised_rows if config.penalty else 0):
+        for rows in (config.batch_size, config.gp_rows if config.gp_weight else 0):
             if rows % self.replicas:
                 raise ValueError(
                     f"{rows} rows of a batch cannot be shared out evenly among {self.replicas} "
                     "replicas; expected a batch, and a penalised part of it, that they divide."
                 )
         self.strategy = strategy
-        self.generator, self.discriminator, self.config = generator, discriminator, config
-        self.windows = tf.constant(windows)
+        self.generator, self.discriminator = generator, discriminator
         self.loss = get_loss(config.loss)
         with contextlib.nullcontext() if strategy is None else strategy.scope():
-            self.averaged = keras.models.clone_model(generator)
-            self.averaged.set_weights(generator.get_weights())
+            self.ema_generator = keras.models.clone_model(generator)
+            self.ema_generator.set_weights(generator.get_weights())
             self.generator_optimizer = self._optimizer(generator)
             self.discriminator_optimizer = self._optimizer(discriminator)
         self.history: dict[str, list] = {"step": [], "discriminator": [], "generator": []}
         self._step = tf.Variable(0, dtype=tf.int64, trainable=False)
         self._seed = tf.Variable(config.seed, dtype=tf.int64, trainable=False)
-        self._generate = tf.function(self.averaged, reduce_retracing=True)
+        self._generate = tf.function(self.ema_generator, reduce_retracing=True)
 
     @property
     def step(self) -> int:
@@ -128,16 +128,17 @@ class GanTrainer:
         """Update both models; return this replica's shares of the two losses."""
         config = self.config
         seeds = tf.unstack(tf.random.split(tf.random.fold_in([self._seed, TRAINING], step), 3))
-        chosen = tf.random.stateless_uniform(
-            (config.batch,), seeds[0], maxval=len(self.windows), dtype=tf.int32
-        )
-        real = tf.gather(self.windows, self._share(chosen))
-        latents = self._share(self._latents(config.batch, seeds[1]))
+        real, condition = split_batch(self._draw_real(config.batch_size, seeds[0]))
+        real = self._share(real)
+        condition = None if condition is None else self._share(condition)
+        latents = self._share(self._draw_latents(config.batch_size, seeds[1]))
 
         with tf.GradientTape(persistent=True) as tape:
-            fake = self.generator(latents, training=True)
-            fake_logits = self.discriminator(fake)
-            real_logits, penalty = self._judge_real(real, fake, fake_logits, seeds[2])
+            fake = self.generator(model_inputs(latents, condition), training=True)
+            fake_logits = self.discriminator(model_inputs(fake, condition))
+            real_logits, penalty = self._real_logits_and_penalty(
+                real, fake, fake_logits, seeds[2], condition
+            )
             discriminator_loss = self.loss.discriminator(real_logits, fake_logits)
             generator_loss = self.loss.generator(tf.stop_gradient(real_logits), fake_logits)
             if self.replicas > 1:
@@ -157,7 +158,7 @@ class GanTrainer:
     def _share(self, rows: tf.Tensor) -> tf.Tensor:
         """Return this replica's rows of a batch: every n-th, from its own number on.
 
-        So each replica has as many of the first ``penalised_rows`` as any other, and real and
+        So each replica has as many of the first ``gp_rows`` as any other, and real and
         generated rows that a loss pairs stay together.
         """
         if self.replicas == 1:
@@ -169,7 +170,7 @@ class GanTrainer:
         until: int | None = None,
         *,
         steps_per_call: int = 20,
-        callbacks: Sequence[Every] = (),
+        callbacks: Sequence[Callback] = (),
         folder: Path | str | None = None,
         checkpoint_every: int = 200,
     ) -> dict[str, list]:
@@ -216,23 +217,31 @@ class GanTrainer:
                     self._save(manager)
         return self.history
 
-    def sample(self, count: int, seed: int = 0) -> np.ndarray:
-        """Return ``count`` windows, (count, time, features), from the averaged generator.
+    def sample(
+        self, count: int, seed: int = 0, *, condition: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Return ``count`` samples, (count, …), from the averaged generator.
 
-        The same count and seed give the same windows, whatever was sampled before.
+        The same count and seed give the same samples, whatever was sampled before. A conditional
+        generator needs the ``condition`` of each, (count, …).
         """
-        return self.generate(self.latents(count, seed))
+        return self.generate(self.latents(count, seed), condition=condition)
 
     def latents(self, count: int, seed: int = 0) -> tf.Tensor:
-        """Return latents, (count, time, latent), for ``generate``."""
+        """Return latents, (count, …), for ``generate``."""
         positive_integer(count=count)
-        seeds = tf.random.fold_in([self._seed, SAMPLING], seed)
-        return self._latents(count, seeds)
+        return self._draw_latents(count, tf.random.fold_in([self._seed, SAMPLING], seed))
 
-    def generate(self, latents: tf.Tensor, batch: int = 1024) -> np.ndarray:
-        """Return the averaged generator's windows for these latents, a ``batch`` at a time."""
-        parts = range(0, len(latents), batch)
-        return np.concatenate([self._generate(latents[i : i + batch]).numpy() for i in parts])
+    def generate(
+        self, latents: tf.Tensor, batch_size: int = 1024, *, condition: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Return the averaged generator's samples for these latents, ``batch_size`` at a time."""
+        made = []
+        for start in range(0, len(latents), batch_size):
+            rows = slice(start, start + batch_size)
+            asked = None if condition is None else tf.convert_to_tensor(condition[rows])
+            made.append(self._generate(model_inputs(latents[rows], asked)).numpy())
+        return np.concatenate(made)
 
     def resume(self, folder: Path | str) -> int:
         """Take up the state of the last checkpoint in ``folder``; return its step.
@@ -277,50 +286,52 @@ class GanTrainer:
     def _optimizer(self, model: keras.Model) -> keras.optimizers.Optimizer:
         config = self.config
         rate = keras.optimizers.schedules.CosineDecay(
-            config.learning_rate, config.steps, alpha=config.final_rate
+            config.learning_rate, config.steps, alpha=config.cosine_alpha
         )
         optimizer = keras.optimizers.Adam(rate, beta_1=config.beta_1, beta_2=config.beta_2)
         optimizer.build(model.trainable_variables)
         return optimizer
 
-    def _latents(self, count: int, seed: tf.Tensor) -> tf.Tensor:
-        config = self.config
-        window = self.windows.shape[1]
-        return draw_latents(count, window, config.static, config.dynamic, seed)
-
-    def _judge_real(
-        self, real: tf.Tensor, fake: tf.Tensor, fake_logits: tf.Tensor, seed: tf.Tensor
+    def _real_logits_and_penalty(
+        self,
+        real: tf.Tensor,
+        fake: tf.Tensor,
+        fake_logits: tf.Tensor,
+        seed: tf.Tensor,
+        condition: tf.Tensor | None = None,
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Return the logits of the real windows, and the penalty on a part of real and fake.
+        """Return the logits of the real samples, and the penalty on a part of real and fake.
 
-        The moved windows of the penalty are read in the same pass as the real ones. The generator
+        The moved samples of the penalty are read in the same pass as the real ones. The generator
         does not learn from the penalty: for it they are fixed.
         """
         config = self.config
-        if config.penalty == 0:
-            return self.discriminator(real), tf.constant(0.0)
-        part = config.penalised_rows // self.replicas
+        if config.gp_weight == 0:
+            return self.discriminator(model_inputs(real, condition)), tf.constant(0.0)
+        part = config.gp_rows // self.replicas
         fake = tf.cast(fake, real.dtype)  # of mixed precision
         both = tf.concat([real[:part], tf.stop_gradient(fake[:part])], axis=0)
-        noise = tf.random.stateless_normal([2 * config.penalised_rows, *both.shape[1:]], seed)
+        noise = tf.random.stateless_normal([2 * config.gp_rows, *both.shape[1:]], seed)
         if self.replicas > 1:
             noise = tf.concat([self._share(half) for half in tf.split(noise, 2)], axis=0)
-        moved = both + config.sigma * noise
-        logits = self.discriminator(tf.concat([real, moved], axis=0))
-        real_logits, moved_logits = tf.split(logits, [config.batch // self.replicas, 2 * part])
+        moved = both + config.gp_sigma * noise
+        if condition is not None:
+            condition = tf.concat([condition, condition[:part], condition[:part]], axis=0)
+        logits = self.discriminator(model_inputs(tf.concat([real, moved], axis=0), condition))
+        real_logits, moved_logits = tf.split(logits, [config.batch_size // self.replicas, 2 * part])
         before = tf.concat([real_logits[:part], fake_logits[:part]], axis=0)
         # The mean over real and fake together is half the sum of their two penalties.
         penalty = 2 * finite_difference_from_logits(
-            before, moved_logits, config.penalty, config.sigma
+            before, moved_logits, config.gp_weight, config.gp_sigma
         )
         return real_logits, penalty
 
     def _update_average(self, step: tf.Tensor) -> None:
         # A short memory at first: the untrained weights must not linger in the average.
         step = tf.cast(step, tf.float32)
-        memory = tf.minimum(self.config.average, (1 + step) / (10 + step))
-        for mean, new in zip(self.averaged.weights, self.generator.weights, strict=True):
-            mean.assign(memory * mean + (1 - memory) * new)
+        decay = tf.minimum(self.config.ema_decay, (1 + step) / (10 + step))
+        for mean, new in zip(self.ema_generator.weights, self.generator.weights, strict=True):
+            mean.assign(decay * mean + (1 - decay) * new)
 
     @tf.function
     def _run(self, count: tf.Tensor) -> tf.Tensor:
@@ -346,7 +357,7 @@ class GanTrainer:
         self.history["generator"].extend(losses[:, 1].tolist())
 
     def _save(self, manager: tf.train.CheckpointManager) -> None:
-        models = (self.generator, self.discriminator, self.averaged)
+        models = (self.generator, self.discriminator, self.ema_generator)
         if not all(np.isfinite(array).all() for model in models for array in model.get_weights()):
             raise NonFiniteLossError(
                 f"Training stopped at step {self.step}: a weight is NaN or infinite; expected "
@@ -371,7 +382,7 @@ class GanTrainer:
         return tf.train.Checkpoint(
             generator=self.generator,
             discriminator=self.discriminator,
-            averaged=self.averaged,
+            ema_generator=self.ema_generator,
             generator_optimizer=self.generator_optimizer,
             discriminator_optimizer=self.discriminator_optimizer,
             step=self._step,
@@ -381,28 +392,3 @@ class GanTrainer:
     def _manager(self, folder: Path | str) -> tf.train.CheckpointManager:
         Path(folder).mkdir(parents=True, exist_ok=True)
         return tf.train.CheckpointManager(self._checkpoint(), str(folder), max_to_keep=2)
-
-
-@dataclass(frozen=True)
-class Every:
-    """Something to do each time training has gone on for so many steps."""
-
-    steps: int
-    action: Callable[[GanTrainer], None]
-
-
-@dataclass
-class Snapshots:
-    """An action for ``Every``: windows generated from the same latents, as training goes on.
-
-    Attributes:
-        taken: pairs of a step and its windows, (count, time, features).
-    """
-
-    count: int
-    seed: int = 0
-    taken: list[tuple[int, np.ndarray]] = field(default_factory=list)
-
-    def __call__(self, trainer: GanTrainer) -> None:
-        """Take one."""
-        self.taken.append((trainer.step, trainer.sample(self.count, self.seed)))

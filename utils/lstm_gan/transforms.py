@@ -1,14 +1,14 @@
-"""Invertible maps of features: scaling, heavy tails, normal scores.
+"""Invertible maps of features: heavy tails and normal scores.
 
-Every class keeps its state in plain NumPy arrays and can undo what it did:
-``inverse_transform`` after ``transform`` gives the data back.
+Each follows scikit-learn: ``fit`` returns the map itself, and ``inverse_transform`` after
+``transform`` gives the data back. Their state is plain NumPy arrays: ``arrays`` returns it, and
+``from_arrays`` builds the map again, without pickle.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
 from scipy.stats import norm
@@ -16,7 +16,6 @@ from scipy.stats import norm
 from utils.datasets.scaling import as_rows
 
 
-@dataclass(frozen=True)
 class Tails:
     """An invertible map that draws in the heavy tails of some columns and leaves the others alone.
 
@@ -24,18 +23,22 @@ class Tails:
     the values do becomes ``asinh((x − centre) / width)``: nearly linear in the middle half, a
     logarithm far out (Burbidge, Magee and Robb 1988, doi:10.1080/01621459.1988.10478575).
     Otherwise one outlier would squeeze everything else into a sliver of its range.
-    """
 
-    centre: np.ndarray  # (features,) medians
-    width: np.ndarray  # (features,) median distance from the median; infinite: left alone
+    Attributes:
+        centre: medians, (features,).
+        width: median distances from the median, (features,); infinite: left alone.
+    """
 
     HEAVY: ClassVar[float] = 100.0
 
-    @classmethod
-    def fit(cls, values: np.ndarray) -> Tails:
+    centre: np.ndarray
+    width: np.ndarray
+
+    def fit(self, values: np.ndarray) -> Self:
         """Fit to each feature (last axis) of ``values``."""
-        centre, width, ratio = tail_ratio(values)
-        return cls(centre, np.where(ratio > cls.HEAVY, width, np.inf))
+        self.centre, width, ratio = tail_ratio(values)
+        self.width = np.where(ratio > self.HEAVY, width, np.inf)
+        return self
 
     @property
     def heavy(self) -> np.ndarray:
@@ -49,12 +52,23 @@ class Tails:
             result[..., i] = np.arcsinh((result[..., i] - self.centre[i]) / self.width[i])
         return result
 
-    def inverse(self, drawn: np.ndarray) -> np.ndarray:
+    def inverse_transform(self, drawn: np.ndarray) -> np.ndarray:
         """Undo ``transform``."""
         result = np.array(drawn, np.float64)
         for i in np.flatnonzero(self.heavy):
             result[..., i] = self.centre[i] + self.width[i] * np.sinh(result[..., i])
         return result
+
+    def array(self) -> np.ndarray:
+        """Return the state, (2, features)."""
+        return np.stack([self.centre, self.width])
+
+    @classmethod
+    def from_array(cls, state: np.ndarray) -> Self:
+        """Rebuild the map from what ``array`` returned."""
+        tails = cls()
+        tails.centre, tails.width = state
+        return tails
 
 
 def tail_ratio(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -77,99 +91,119 @@ def tail_ratio(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         distances = np.abs(column - centre[i])
         if len(distances := distances[distances > 0]):
             furthest[i] = distances.max()
-            # Far below the furthest, differences drown in the rounding of the scores.
+            # Far below the furthest, differences drown in the rounding of the normal scores.
             width[i] = max(np.median(distances), 1e-12 * furthest[i])
     return centre, width, furthest / width
 
 
-@dataclass(frozen=True)
 class QuantileMap:
     """A monotone map of one variable onto standard normal scores, and back.
 
     The value whose share of smaller values is p maps to Φ⁻¹(p); between the knots the map is
-    linear, beyond the outermost ones it is constant, so that ``inverse`` never leaves the range
-    of the data it was fitted to.
+    linear, beyond the outermost ones it is constant, so that ``inverse_transform`` never leaves
+    the range of the data it was fitted to.
+
+    Args:
+        knots: at most so many values are kept, spread evenly over the ranks.
+        extremes: so many of the smallest and of the largest are kept besides, where the quantiles
+            lie far apart.
+
+    Attributes:
+        values: the knots' values, (knots,), increasing.
+        normal_scores: where they map to, (knots,).
     """
 
     values: np.ndarray
-    scores: np.ndarray
+    normal_scores: np.ndarray
 
-    @classmethod
-    def fit(cls, sample: np.ndarray, knots: int = 3000, extremes: int = 50) -> QuantileMap:
-        """Fit the map to ``sample``, of shape (count,).
+    def __init__(self, knots: int = 3000, extremes: int = 50) -> None:
+        self.knots, self.extremes = knots, extremes
 
-        At most ``knots`` values spread evenly over the ranks are kept, and besides them the
-        ``extremes`` smallest and largest, where the quantiles lie far apart.
-        """
+    def fit(self, sample: np.ndarray) -> Self:
+        """Fit the map to ``sample``, of shape (count,)."""
         values, counts = np.unique(np.asarray(sample, np.float64), return_counts=True)
         # Tied values share the middle of their ranks, which keeps the map one-to-one.
         share = (np.cumsum(counts) - counts / 2) / counts.sum()
-        scores = norm.ppf(share)
-        if len(values) > knots + 2 * extremes:
-            spread = np.linspace(0, len(values) - 1, knots).round().astype(int)
-            keep = np.unique(np.r_[:extremes, spread, len(values) - extremes : len(values)])
-            values, scores = values[keep], scores[keep]
-        return cls(values, scores)
+        normal_scores = norm.ppf(share)
+        count, extremes = len(values), self.extremes
+        if count > self.knots + 2 * extremes:
+            spread = np.linspace(0, count - 1, self.knots).round().astype(int)
+            keep = np.unique(np.r_[:extremes, spread, count - extremes : count])
+            values, normal_scores = values[keep], normal_scores[keep]
+        self.values, self.normal_scores = values, normal_scores
+        return self
 
     def transform(self, values: np.ndarray) -> np.ndarray:
         """Return the normal scores of ``values``."""
-        return np.interp(values, self.values, self.scores)
+        return np.interp(values, self.values, self.normal_scores)
 
-    def inverse(self, scores: np.ndarray) -> np.ndarray:
+    def inverse_transform(self, normal_scores: np.ndarray) -> np.ndarray:
         """Return the values with these normal scores."""
-        return np.interp(scores, self.scores, self.values)
+        return np.interp(normal_scores, self.normal_scores, self.values)
+
+    def array(self) -> np.ndarray:
+        """Return the state, (2, knots)."""
+        return np.stack([self.values, self.normal_scores])
+
+    @classmethod
+    def from_array(cls, state: np.ndarray) -> Self:
+        """Rebuild the map from what ``array`` returned."""
+        quantiles = cls()
+        quantiles.values, quantiles.normal_scores = state
+        return quantiles
 
 
-@dataclass(frozen=True)
 class NormalScores:
     """The ``QuantileMap`` of every component, apart for the first time step and the later ones.
 
     Fitted to data, it makes each margin standard normal. Fitted to a generator's output, the same
     map is *margin calibration*: it puts right the spread and shape of each component and leaves
     their order, hence their dependence on each other and over time, as the generator made it.
+
+    Attributes:
+        first: a map for each component at the first time step.
+        later: a map for each component at the later ones.
     """
 
     first: tuple[QuantileMap, ...]
     later: tuple[QuantileMap, ...]
 
-    @classmethod
-    def fit(cls, first: np.ndarray, later: np.ndarray) -> NormalScores:
-        """Fit to ``first``, (count, components), and ``later``, (other count, components)."""
-        return cls(
-            tuple(QuantileMap.fit(column) for column in first.T),
-            tuple(QuantileMap.fit(column) for column in later.T),
-        )
+    def fit(self, windows: np.ndarray) -> Self:
+        """Fit to windows of shape (windows, time, components)."""
+        return self.fit_rows(windows[:, 0], windows[:, 1:].reshape(-1, windows.shape[-1]))
 
-    @classmethod
-    def fit_windows(cls, scores: np.ndarray) -> NormalScores:
-        """Fit to ``scores`` of shape (windows, time, components)."""
-        return cls.fit(scores[:, 0], scores[:, 1:].reshape(-1, scores.shape[-1]))
+    def fit_rows(self, first: np.ndarray, later: np.ndarray) -> Self:
+        """Fit to ``first``, (count, components), and ``later``, (other count, components)."""
+        self.first = tuple(QuantileMap().fit(column) for column in first.T)
+        self.later = tuple(QuantileMap().fit(column) for column in later.T)
+        return self
 
     def transform(self, values: np.ndarray) -> np.ndarray:
         """Map ``values`` of shape (windows, time, components) to normal scores."""
         return self._apply(values, "transform")
 
-    def inverse(self, scores: np.ndarray) -> np.ndarray:
+    def inverse_transform(self, normal_scores: np.ndarray) -> np.ndarray:
         """Undo ``transform``, inside the range of the values fitted to."""
-        return self._apply(scores, "inverse")
+        return self._apply(normal_scores, "inverse_transform")
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return the maps as named arrays."""
         return {
-            f"{part}_{component}": np.stack([map_.values, map_.scores])
+            f"{part}_{component}": quantiles.array()
             for part in ("first", "later")
-            for component, map_ in enumerate(getattr(self, part))
+            for component, quantiles in enumerate(getattr(self, part))
         }
 
     @classmethod
-    def from_arrays(cls, state: Mapping[str, np.ndarray]) -> NormalScores:
+    def from_arrays(cls, state: Mapping[str, np.ndarray]) -> Self:
         """Rebuild the maps from what ``arrays`` returned."""
         count = sum(name.startswith("first_") for name in state)
-        first, later = (
-            tuple(QuantileMap(*state[f"{part}_{component}"]) for component in range(count))
+        scores = cls()
+        scores.first, scores.later = (
+            tuple(QuantileMap.from_array(state[f"{part}_{i}"]) for i in range(count))
             for part in ("first", "later")
         )
-        return cls(first, later)
+        return scores
 
     def _apply(self, array: np.ndarray, direction: str) -> np.ndarray:
         result = np.empty(array.shape, np.float64)

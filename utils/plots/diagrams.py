@@ -21,7 +21,7 @@ def shapes(
     """Draw a model's stages as boxes joined by arrows, each with the shape that leaves it.
 
     Args:
-        stages: pairs of a name and a shape, such as `("LSTM", (None, 24, 64))`; None is drawn as
+        stages: pairs of a name and a shape, such as ``("LSTM", (None, 24, 64))``; None is drawn as
             "batch".
         ax: where to draw.
         title: of the picture.

@@ -25,11 +25,11 @@ def images(
     """Draw grey images side by side, row after row, as one image in a coloured frame.
 
     Args:
-        pictures: `(count, height, width)` or `(count, height, width, 1)`, from −1 (black) to
+        pictures: ``(count, height, width)`` or ``(count, height, width, 1)``, from −1 (black) to
             1 (white); values beyond are drawn as these.
         ax: where to draw.
         columns: images a row; the last row may be shorter.
-        color: of the frame: `REAL`, `GENERATED`, or grey for both together.
+        color: of the frame: ``REAL``, ``GENERATED``, or grey for both together.
         row_names: a name for each row, or none.
         column_names: a name for each column, or none.
         separated: whether a thin line stands between neighbours, as between a film's frames.

@@ -82,16 +82,16 @@ def sample_evolution(
     One path is drawn thick in every panel, to follow it.
 
     Args:
-        snapshots: pairs of a training step and its windows `(windows, time, features)`.
+        snapshots: pairs of a training step and its windows ``(windows, time, features)``.
         real: real windows for a last panel.
         feature: which feature to draw.
         axes: an array of as many axes as there are panels.
-        count: paths a panel: the first `count` of a snapshot.
+        count: paths a panel: the first ``count`` of a snapshot.
         name: of the feature, with its unit, for the vertical axis.
         title: of the whole picture.
 
     Returns:
-        The panels' axes, `(panels,)`.
+        The panels' axes, ``(panels,)``.
 
     Raises:
         ValueError: if there is no snapshot, or for windows that cannot be drawn.
@@ -129,7 +129,7 @@ def paths(
     """Draw some windows of one feature as thin lines over time.
 
     Args:
-        windows: `(windows, time, features)`.
+        windows: ``(windows, time, features)``.
         ax: where to draw.
         feature: which feature to draw.
         count: at most so many windows.
@@ -170,8 +170,8 @@ def real_beside_generated(
     """Draw real windows beside generated ones, a row a feature, on the same vertical axis.
 
     Args:
-        real: `(windows, time, features)`, in the data's units.
-        fake: `(windows, time, features)`.
+        real: ``(windows, time, features)``, in the data's units.
+        fake: ``(windows, time, features)``.
         columns: the features' names.
         axes: an array of rows × 2 axes.
         count: windows a panel.
@@ -180,7 +180,7 @@ def real_beside_generated(
         title: of the whole picture.
 
     Returns:
-        The axes, `(rows, 2)`.
+        The axes, ``(rows, 2)``.
 
     Raises:
         ValueError: for windows that cannot be drawn or compared, or names that do not fit them.
@@ -216,15 +216,15 @@ def marginals(
     the area one.
 
     Args:
-        real: `(windows, time, features)`, in the data's units.
-        fake: `(windows, time, features)`.
+        real: ``(windows, time, features)``, in the data's units.
+        fake: ``(windows, time, features)``.
         columns: the features' names.
         axes: an array of as many axes as features.
         bins: of each histogram.
         title: of the whole picture.
 
     Returns:
-        The axes, `(features,)`.
+        The axes, ``(features,)``.
 
     Raises:
         ValueError: for windows that cannot be drawn or compared, or names that do not fit them.
@@ -251,18 +251,18 @@ def autocorrelations(
     *,
     title: str = "Autocorrelation within windows",
 ) -> np.ndarray:
-    """Draw each feature's mean autocorrelation, real and generated, as `metrics` estimates it.
+    """Draw each feature's mean autocorrelation, real and generated, as ``metrics`` estimates it.
 
     Args:
-        real: `(windows, time, features)`.
-        fake: `(windows, time, features)`.
+        real: ``(windows, time, features)``.
+        fake: ``(windows, time, features)``.
         columns: the features' names.
         lags: the greatest lag; by default time − 1.
         axes: an array of as many axes as features.
         title: of the whole picture.
 
     Returns:
-        The axes, `(features,)`.
+        The axes, ``(features,)``.
 
     Raises:
         ValueError: for windows that cannot be drawn or compared, names that do not fit them, or a
@@ -302,8 +302,8 @@ def embedding(
     Hinton, "Visualizing Data using t-SNE", JMLR 2008): only its neighbourhoods have a meaning.
 
     Args:
-        real: `(windows, time, features)`.
-        fake: `(windows, time, features)`.
+        real: ``(windows, time, features)``.
+        fake: ``(windows, time, features)``.
         method: "pca" or "tsne".
         ax: where to draw.
         seed: of the choice of windows and of t-SNE.
@@ -352,7 +352,7 @@ def embedding(
 
 
 def _some(windows: np.ndarray, count: int, seed: int | None) -> np.ndarray:
-    """Return at most `count` windows, chosen at random, or the first ones if the seed is None."""
+    """Return at most ``count`` windows, chosen at random, or the first ones if the seed is None."""
     positive_integer(count=count)
     if seed is None:
         return windows[:count]

@@ -49,7 +49,7 @@ def _grid(
     sharex: bool | str = False,
     sharey: bool | str = False,
 ) -> np.ndarray:
-    """Return `(panels,)` axes: those given, or a new figure's with the title above all.
+    """Return ``(panels,)`` axes: those given, or a new figure's with the title above all.
 
     Args:
         size: of a panel, in inches.

@@ -26,21 +26,21 @@ class TextGanConfig:
     """What decides a training run, besides the texts and the two networks.
 
     Attributes:
-        batch: texts in a step, real ones and, where there are any, as many generated ones.
+        batch_size: texts in a step, real ones and, where there are any, as many generated ones.
         likelihood_rate, policy_rate, gumbel_rate: Adam's learning rate for the generator.
-        judge_rate: Adam's learning rate for the discriminator.
-        judge_steps: updates of the discriminator before each adversarial one of the generator.
+        discriminator_rate: Adam's learning rate for the discriminator.
+        discriminator_steps: updates of the discriminator before each one of the generator.
         rollouts: completions of each beginning in the policy gradient.
         softness: temperature of the Gumbel-softmax tokens.
         clip: largest norm of the generator's gradient; a longer one is shortened to it.
     """
 
-    batch: int = 64
+    batch_size: int = 64
     likelihood_rate: float = 5e-3
     policy_rate: float = 1e-3
     gumbel_rate: float = 3e-4
-    judge_rate: float = 2e-3
-    judge_steps: int = 3
+    discriminator_rate: float = 2e-3
+    discriminator_steps: int = 3
     rollouts: int = 4
     softness: float = 0.5
     clip: float = 5.0
@@ -49,7 +49,7 @@ class TextGanConfig:
         for name, value in vars(self).items():
             if not value > 0:
                 raise ValueError(f"The training's {name} is {value}; expected > 0.")
-        for name, least in (("batch", 2), ("judge_steps", 1), ("rollouts", 1)):
+        for name, least in (("batch_size", 2), ("discriminator_steps", 1), ("rollouts", 1)):
             if getattr(self, name) < least:
                 raise ValueError(f"The training's {name} is too small; expected at least {least}.")
 
@@ -63,7 +63,7 @@ class TextGan:
         step: steps since the last ``restart``; random numbers are a function of it and the seed.
     """
 
-    METHODS = ("likelihood", "judge", "policy", "gumbel")
+    METHODS = ("likelihood", "discriminator", "policy", "gumbel")
 
     def __init__(
         self,
@@ -108,7 +108,7 @@ class TextGan:
             self._adam[method] = keras.optimizers.Adam(
                 rate, beta_1=0.5 if method in ("policy", "gumbel") else 0.9
             )
-            network = discriminator if method == "judge" else generator
+            network = discriminator if method == "discriminator" else generator
             self._adam[method].build(network.trainable_variables)
         # Dropout's random state is no weight, and has to be reset too.
         weights = {id(v) for v in discriminator.weights}
@@ -136,7 +136,7 @@ class TextGan:
     def real(self, seed: Seed) -> tf.Tensor:
         """Return a batch of the real texts, drawn with replacement, ``(batch, time)``."""
         rows = tf.random.stateless_uniform(
-            (self.config.batch,), seed, maxval=len(self._texts), dtype=tf.int32
+            (self.config.batch_size,), seed, maxval=len(self._texts), dtype=tf.int32
         )
         return tf.gather(self._texts, rows)
 
@@ -144,13 +144,13 @@ class TextGan:
         """Return the mean −log p of a batch of real texts."""
         return negative_log_likelihood(self.generator, self.real(seed), end=self.end)
 
-    def judge_loss(self, seed: Seed) -> tf.Tensor:
+    def discriminator_loss(self, seed: Seed) -> tf.Tensor:
         """Return the discriminator's cross-entropy on a batch of real and one of generated texts.
 
         A sum over both, as in ``losses``: 2 log 2 for a discriminator that cannot tell.
         """
         one, other = tf.unstack(tf.random.split(seed, 2))
-        fake = sample(self.generator, self.config.batch, self._length, other, end=self.end)
+        fake = sample(self.generator, self.config.batch_size, self._length, other, end=self.end)
         texts = tf.one_hot(tf.concat([self.real(one), fake], axis=0), self._tokens)
         real_logits, fake_logits = tf.split(self.discriminator(texts, training=True), 2)
         return get_loss("minimax").discriminator(real_logits, fake_logits)
@@ -158,7 +158,7 @@ class TextGan:
     def policy_loss(self, seed: Seed) -> tf.Tensor:
         """Return the policy gradient's loss on a batch of generated texts, with roll-outs."""
         one, other = tf.unstack(tf.random.split(seed, 2))
-        texts = sample(self.generator, self.config.batch, self._length, one, end=self.end)
+        texts = sample(self.generator, self.config.batch_size, self._length, one, end=self.end)
         values = rollout_values(
             self.generator, self.reward, texts, self.config.rollouts, other, end=self.end
         )
@@ -169,7 +169,7 @@ class TextGan:
         """Return the non-saturating generator loss on texts of straight-through tokens."""
         texts = soft_sample(
             self.generator,
-            self.config.batch,
+            self.config.batch_size,
             self._length,
             seed,
             temperature=self.config.softness,
@@ -182,9 +182,9 @@ class TextGan:
         """Take ``steps`` steps and return the last loss.
 
         Args:
-            method: ``"likelihood"``; ``"judge"``, the discriminator alone; ``"policy"`` or
-                ``"gumbel"``, in each step ``judge_steps`` of the discriminator, then one of the
-                generator.
+            method: ``"likelihood"``; ``"discriminator"``, the discriminator alone; ``"policy"`` or
+                ``"gumbel"``, in each step ``discriminator_steps`` of the discriminator, then one of
+                the generator.
             steps: at least 1.
             seed: with the step's number it decides all random numbers.
 
@@ -213,7 +213,7 @@ class TextGan:
     def _steps_of(self, method: str) -> Callable:
         """Return the function that takes a number of steps of this method."""
         adversarial = method in ("policy", "gumbel")
-        judged = self.config.judge_steps
+        judged = self.config.discriminator_steps
         if not adversarial or (method == "policy" and self.own_reward):
             judged = 0
 
@@ -222,7 +222,7 @@ class TextGan:
             for _ in tf.range(count):
                 seeds = tf.random.split(tf.random.fold_in(key, self.step), judged + 1)
                 for i in range(judged):
-                    self._update("judge", seeds[i])
+                    self._update("discriminator", seeds[i])
                 loss = self._update(method, seeds[judged])
                 self.step.assign_add(1)
             return loss
@@ -231,11 +231,11 @@ class TextGan:
 
     def _update(self, method: str, seed: tf.Tensor) -> tf.Tensor:
         """Take one step of Adam against one of the losses; return the loss before it."""
-        network = self.discriminator if method == "judge" else self.generator
+        network = self.discriminator if method == "discriminator" else self.generator
         with tf.GradientTape() as tape:
             loss = getattr(self, f"{method}_loss")(seed)
         gradients = tape.gradient(loss, network.trainable_variables)
-        if method != "judge":
+        if method != "discriminator":
             gradients, _ = tf.clip_by_global_norm(gradients, self.config.clip)
         self._adam[method].apply(gradients, network.trainable_variables)
         return loss

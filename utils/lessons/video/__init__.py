@@ -17,8 +17,8 @@ from utils.lessons.video.clips import (
     Clips,
     Digits,
     bounce,
-    draw,
     load_moving_digits,
+    render,
     simulate,
 )
 from utils.lessons.video.motion import (
@@ -59,11 +59,11 @@ __all__ = [
     "conv_lstm_discriminator",
     "conv_lstm_generator",
     "digit_classifier",
-    "draw",
     "expected_bounces",
     "load_moving_digits",
     "motion",
     "phase_correlation",
+    "render",
     "simulate",
     "velocities",
 ]

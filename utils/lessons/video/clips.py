@@ -123,10 +123,10 @@ def simulate(digits: Digits, count: int, frames: int = 8, *, seed: int = 0) -> C
     start = STEP * rng.integers(ROUND, size=(count, 2))
     time = np.arange(frames)[:, None]
     places = bounce(start[:, None] + time * speeds[:, None]).astype(int)
-    return Clips(draw(images[chosen], places), labels[chosen], places, speeds)
+    return Clips(render(images[chosen], places), labels[chosen], places, speeds)
 
 
-def draw(images: np.ndarray, places: np.ndarray) -> np.ndarray:
+def render(images: np.ndarray, places: np.ndarray) -> np.ndarray:
     """Return black frames, (clips, frames, 16, 16), with each clip's image at its places.
 
     Args:

@@ -1,0 +1,37 @@
+"""What is done now and then while a GAN trains."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from utils.lstm_gan.training import GanTrainer
+
+
+@dataclass(frozen=True)
+class Callback:
+    """Something to do each time training has gone on for so many steps."""
+
+    steps: int
+    action: Callable[[GanTrainer], None]
+
+
+@dataclass
+class Monitor:
+    """An action for ``Callback``: windows generated from the same latents, as training goes on.
+
+    Attributes:
+        taken: pairs of a step and its windows, (count, time, features).
+    """
+
+    count: int
+    seed: int = 0
+    taken: list[tuple[int, np.ndarray]] = field(default_factory=list)
+
+    def __call__(self, trainer: GanTrainer) -> None:
+        """Take one."""
+        self.taken.append((trainer.step, trainer.sample(self.count, self.seed)))
