@@ -25,7 +25,9 @@ import pandas as pd
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date
 
-DATA_FOLDER = Path(__file__).resolve().parent.parent / "data"
+_PACKAGE = Path(__file__).resolve().parent
+# A wheel carries the files inside the package; in a checkout they lie beside it.
+DATA_FOLDER = _PACKAGE / "_data" if (_PACKAGE / "_data").is_dir() else _PACKAGE.parent / "data"
 CHECKSUMS = "SHA256SUMS"
 WEIGHTS = (
     ".weights.h5"  # trained in a notebook: `data/build.py` checks them, but cannot rebuild them
