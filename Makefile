@@ -8,16 +8,18 @@ NAMES ?=
 SUBMISSIONS ?= submissions
 REPO ?=
 REF ?=
+BASE ?= main
 ARGS ?=
 
 VENV := .venv/bin/python
 # A file is one process's work from end to end: a notebook has one kernel.
 PARALLEL := -n logical --maxprocesses 4 --dist loadfile
+PYTEST := COURSE_PROFILE=quick $(VENV) -m pytest -q $(PARALLEL)
 FIRST := $(firstword $(sort $(wildcard notebooks/*.ipynb)))
 
 .DEFAULT_GOAL := help
-.PHONY: help environment instructor train test test-classroom test-colab lab lint format notebooks \
-	bench assignments grade colab data lock clean
+.PHONY: help environment instructor train test test-units test-changed test-classroom test-colab lab \
+	lint format notebooks bench assignments grade colab data lock clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
@@ -32,9 +34,17 @@ instructor: ## add nbgrader to .venv, for who grades
 train: environment ## train the full LSTM-GAN on daily GOOG prices; ARGS="--csv FILE" for your own data
 	@$(VENV) -m utils.train --profile full $(ARGS)
 
-test: lint ## check the style, run the unit tests, run every notebook and compare its outputs
-	COURSE_PROFILE=quick $(VENV) -m pytest -q $(PARALLEL) tests
-	COURSE_PROFILE=quick $(VENV) -m pytest -q $(PARALLEL) --nbval notebooks
+test: lint ## check style and types, run the unit tests, run every notebook and compare its outputs
+	$(PYTEST) tests
+	$(PYTEST) notebooks
+
+test-units: environment ## run the unit tests alone
+	$(PYTEST) tests
+
+test-changed: environment ## run the notebooks that the changes since a commit mark; BASE=main
+	@marked=$$($(VENV) tools/notebooks.py --changed "$(BASE)") || exit 1; \
+	paths=$$(for name in $$marked; do find notebooks -name "$$name.ipynb"; done); \
+	if [ -n "$$paths" ]; then $(PYTEST) $$paths; else echo "No notebook is marked."; fi
 
 test-classroom: instructor ## prove the assignments: sources, releases, wrong and hostile submissions
 	COURSE_PROFILE=quick $(VENV) -m pytest -q -n logical --maxprocesses 4 --dist loadgroup -m classroom tests

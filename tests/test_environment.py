@@ -402,7 +402,7 @@ def test_help_lists_every_target_and_is_the_default() -> None:
 def test_make_test_runs_style_units_and_notebooks() -> None:
     commands = make("-n", "test")
     parallel = "pytest -q -n logical --maxprocesses 4 --dist loadfile"
-    parts = f"{parallel} tests", f"{parallel} --nbval notebooks"
+    parts = f"{parallel} tests\n", f"{parallel} notebooks\n"
     for part in ("ruff check", "ruff format --check", *parts):
         assert part in commands
     assert commands.count("COURSE_PROFILE=quick") == 2
@@ -410,6 +410,26 @@ def test_make_test_runs_style_units_and_notebooks() -> None:
 
 def test_make_train_passes_arguments_on() -> None:
     assert "-m utils.train --profile full --csv my.csv" in make("-n", "train", "ARGS=--csv my.csv")
+
+
+@pytest.mark.parametrize("target", ["test-classroom", "assignments", "grade"])
+def test_who_grades_gets_nbgrader_first(target: str) -> None:
+    assert make("-n", target).splitlines()[0].endswith("REQUIREMENTS=requirements-instructor.txt")
+
+
+def test_lint_checks_style_and_types() -> None:
+    commands = make("-n", "lint")
+    assert all(
+        f"-m {tool}\n" in commands for tool in ("ruff check .", "ruff format --check .", "mypy")
+    )
+
+
+def test_without_nbval_pytest_says_so_in_one_sentence() -> None:
+    command = [sys.executable, "-m", "pytest", "-p", "no:nbval", "--collect-only", "tests"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    (sentence,) = done.stderr.strip().splitlines()
+    assert sentence.startswith("ERROR: The notebooks are tested by nbval, which is missing")
 
 
 def test_missing_python_is_one_sentence() -> None:
@@ -428,6 +448,7 @@ def test_continuous_integration_calls_make_test() -> None:
     assert "set -euo pipefail" in text
     commands = [line for line in text.splitlines() if re.match(r"(exec )?make\b", line)]
     assert commands == ["make test", "make test-classroom", "exec make test-colab"]
+    assert "--durations=15" in text
 
 
 # --- The front page -----------------------------------------------------------------------------
