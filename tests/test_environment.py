@@ -98,7 +98,8 @@ def test_lock_is_what_is_installed() -> None:
     if sys.prefix != str(ROOT / ".venv"):
         pytest.skip("this is another environment than .venv")
     pins: dict[str, set[str]] = {}
-    for path in LOCKS:
+    for line in (ROOT / ".venv" / ".pins").read_text(encoding="utf-8").splitlines():
+        path = ROOT / line.split()[1]
         for name, requirement in requirements(path).items():
             pins.setdefault(name, set()).add(str(requirement.specifier).removeprefix("=="))
     installed = {
@@ -111,6 +112,19 @@ def test_lock_is_what_is_installed() -> None:
         name: version for name, version in installed.items() if version not in pins.get(name, ())
     }
     assert loose == {}, "Add them to requirements.in and run make lock, or delete .venv."
+
+
+@pytest.mark.parametrize("path", LOCKS, ids=[path.stem for path in LOCKS])
+def test_lock_is_closed(path: Path) -> None:
+    """What a pinned package needs is pinned in the same file (as far as it is installed here)."""
+    pinned = requirements(path)
+    needs = set()
+    for distribution in importlib.metadata.distributions(path=[sysconfig.get_path("purelib")]):
+        if canonicalize_name(distribution.name) in pinned:
+            for needed in map(Requirement, distribution.requires or []):
+                if needed.marker is None or needed.marker.evaluate({"extra": ""}):
+                    needs.add(canonicalize_name(needed.name))
+    assert needs - set(pinned) == set()
 
 
 def test_plain_leaves_only_the_conditions_that_matter() -> None:
