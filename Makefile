@@ -8,16 +8,18 @@ NAMES ?=
 SUBMISSIONS ?= submissions
 REPO ?=
 REF ?=
+BASE ?= main
 ARGS ?=
 
 VENV := .venv/bin/python
 # A file is one process's work from end to end: a notebook has one kernel.
 PARALLEL := -n logical --maxprocesses 4 --dist loadfile
+PYTEST := COURSE_PROFILE=quick $(VENV) -m pytest -q $(PARALLEL)
 FIRST := $(firstword $(sort $(wildcard notebooks/*.ipynb)))
 
 .DEFAULT_GOAL := help
-.PHONY: help environment train test test-classroom test-colab lab lint format notebooks bench \
-	assignments grade colab data clean
+.PHONY: help environment instructor train test test-units test-changed test-classroom test-colab lab \
+	lint format notebooks bench assignments grade colab data lock clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
@@ -26,14 +28,25 @@ environment: ## make .venv from the pinned packages, or update it to them
 	@command -v $(PYTHON) >/dev/null 2>&1 || { echo "There is no $(PYTHON) here: install Python 3.11 to 3.13, or name one, as in make PYTHON=python3.12." >&2; exit 1; }
 	@$(PYTHON) tools/bootstrap.py $(if $(REQUIREMENTS),--requirements $(REQUIREMENTS))
 
+instructor: ## add nbgrader to .venv, for who grades
+	@$(MAKE) --no-print-directory environment REQUIREMENTS=requirements-instructor.txt
+
 train: environment ## train the full LSTM-GAN on daily GOOG prices; ARGS="--csv FILE" for your own data
 	@$(VENV) -m utils.train --profile full $(ARGS)
 
-test: lint ## check the style, run the unit tests, run every notebook and compare its outputs
-	COURSE_PROFILE=quick $(VENV) -m pytest -q $(PARALLEL) tests
-	COURSE_PROFILE=quick $(VENV) -m pytest -q $(PARALLEL) --nbval notebooks
+test: lint ## check style and types, run the unit tests, run every notebook and compare its outputs
+	$(PYTEST) tests
+	$(PYTEST) notebooks
 
-test-classroom: environment ## prove the assignments: sources, releases, wrong and hostile submissions
+test-units: environment ## run the unit tests alone
+	$(PYTEST) tests
+
+test-changed: environment ## run the notebooks that the changes since a commit mark; BASE=main
+	@marked=$$($(VENV) tools/notebooks.py --changed "$(BASE)") || exit 1; \
+	paths=$$(for name in $$marked; do find notebooks -name "$$name.ipynb"; done); \
+	if [ -n "$$paths" ]; then $(PYTEST) $$paths; else echo "No notebook is marked."; fi
+
+test-classroom: instructor ## prove the assignments: sources, releases, wrong and hostile submissions
 	COURSE_PROFILE=quick $(VENV) -m pytest -q -n logical --maxprocesses 4 --dist loadgroup -m classroom tests
 
 test-colab: environment ## run every notebook alone, as on Colab, with Colab's package versions
@@ -43,9 +56,10 @@ test-colab: environment ## run every notebook alone, as on Colab, with Colab's p
 lab: environment ## open JupyterLab at the first notebook
 	@$(VENV) -m jupyterlab $(FIRST)
 
-lint: environment ## check the style of Python files and notebooks
+lint: environment ## check the style of Python files and notebooks, and the types of utils
 	$(VENV) -m ruff check .
 	$(VENV) -m ruff format --check .
+	$(VENV) -m mypy
 
 format: environment ## put Python files and notebooks into the course's style
 	$(VENV) -m ruff check --fix .
@@ -59,10 +73,10 @@ bench: ## measure quality (missing rows only) and speed; adds PyTorch to .venv
 	$(VENV) -m benchmarks.quality $(ARGS)
 	$(VENV) -m benchmarks.speed
 
-assignments: environment ## make the students' version of the assignments, in dist/assignments
+assignments: instructor ## make the students' version of the assignments, in dist/assignments
 	@$(VENV) tools/classroom.py release
 
-grade: environment ## grade a folder of notebooks, into grades/; SUBMISSIONS=folder
+grade: instructor ## grade a folder of notebooks, into grades/; SUBMISSIONS=folder
 	@$(VENV) tools/classroom.py grade "$(SUBMISSIONS)" $(ARGS)
 
 colab: environment ## make dist/course.zip; REPO=owner/name REF=tag stamp badges and setup cells
@@ -71,6 +85,9 @@ colab: environment ## make dist/course.zip; REPO=owner/name REF=tag stamp badges
 data: environment ## check the files in data/ against their checksums
 	@$(VENV) data/build.py --check
 
+lock: ## pin all packages anew, from requirements*.in; ARGS=--upgrade takes newer versions
+	@$(PYTHON) tools/lock.py $(ARGS)
+
 clean: ## delete caches; .venv and runs/ stay
-	rm -rf .pytest_cache .ruff_cache notebooks/.ipynb_checkpoints
+	rm -rf .pytest_cache .ruff_cache .mypy_cache notebooks/.ipynb_checkpoints
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ast
+import importlib.metadata
 import os
 import re
-import stat
 import subprocess
 import sys
+import sysconfig
 import tomllib
 from pathlib import Path
 
@@ -15,9 +16,9 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
 
-from tools import bootstrap
-from tools.bootstrap import CannotBuild, Python
+from tools import bootstrap, lock
 
 ROOT = Path(__file__).resolve().parent.parent
 # What decides numbers and file formats: as on Colab, whose runtime has these versions.
@@ -32,29 +33,108 @@ NUMERICS = [
     "scikit-learn",
     "tqdm",
     "h5py",
-    "ml_dtypes",
+    "ml-dtypes",
     "optree",
     "pillow",
     "protobuf",
 ]
-GOOD = Python("/usr/bin/python3.12", (3, 12, 1), True)
+LOCKS = [ROOT / f"{name}.txt" for name in lock.NAMES]
 
 
 def requirements(path: Path) -> dict[str, Requirement]:
     """Return the requirements of a file, by name."""
     lines = [line.split("#")[0].strip() for line in path.read_text(encoding="utf-8").splitlines()]
     parsed = [Requirement(line) for line in lines if line and not line.startswith("-")]
-    return {requirement.name: requirement for requirement in parsed}
+    return {canonicalize_name(requirement.name): requirement for requirement in parsed}
 
 
 # --- The pins -----------------------------------------------------------------------------------
 
 
-def test_every_requirement_is_pinned_exactly() -> None:
-    pinned = requirements(ROOT / "requirements.txt")
-    assert pinned
+@pytest.mark.parametrize("path", LOCKS, ids=[path.stem for path in LOCKS])
+def test_lock_pins_exactly_and_tells_nothing_of_where_it_was_made(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert text.splitlines()[1] == "#    make lock"
+    assert "://" not in text
+    pinned = requirements(path)
+    assert len(pinned) > 100
     for requirement in pinned.values():
         assert re.fullmatch(r"==[^*,]+", str(requirement.specifier)), requirement
+
+
+@pytest.mark.parametrize("path", LOCKS, ids=[path.stem for path in LOCKS])
+def test_lock_has_what_was_chosen(path: Path) -> None:
+    pinned = requirements(path)
+    for name, requirement in requirements(path.with_suffix(".in")).items():
+        assert str(requirement.specifier) == str(pinned[name].specifier)
+
+
+def test_other_locks_are_supersets_of_the_learners() -> None:
+    assert sorted(LOCKS) == sorted(ROOT.glob("requirements*.txt"))
+    learners = requirements(ROOT / "requirements.txt")
+    for path in LOCKS:
+        more = requirements(path)
+        assert {name: str(more[name]) for name in learners} == {
+            name: str(requirement) for name, requirement in learners.items()
+        }
+
+
+def test_locks_differ_in_what_their_names_say() -> None:
+    learners, *others = [set(requirements(path)) for path in LOCKS]
+    instructor, bench, gpu = [names - learners for names in others]
+    assert "nbgrader" in instructor
+    assert "torch" in bench
+    assert {"nvidia-cudnn-cu12", "nvidia-cublas-cu12"} <= gpu
+    assert not any("nvidia" in name for name in learners | instructor)
+
+
+def test_lock_is_what_is_installed() -> None:
+    """Everything in .venv is pinned, at the version that it has.
+
+    requirements.txt was also compared with what uv resolves for each of Python 3.11, 3.12 and 3.13
+    on Linux (x86-64, ARM) and macOS (ARM), from ready-made wheels alone: the same packages and
+    versions, nine times.
+    """
+    if sys.prefix != str(ROOT / ".venv"):
+        pytest.skip("this is another environment than .venv")
+    pins: dict[str, set[str]] = {}
+    for line in (ROOT / ".venv" / ".pins").read_text(encoding="utf-8").splitlines():
+        path = ROOT / line.split()[1]
+        for name, requirement in requirements(path).items():
+            pins.setdefault(name, set()).add(str(requirement.specifier).removeprefix("=="))
+    installed = {
+        canonicalize_name(distribution.name): distribution.version
+        for distribution in importlib.metadata.distributions(path=[sysconfig.get_path("purelib")])
+    }
+    for name in ("pip", "setuptools", "lstm-gan-course"):
+        installed.pop(name, None)
+    loose = {
+        name: version for name, version in installed.items() if version not in pins.get(name, ())
+    }
+    assert loose == {}, "Add them to requirements.in and run make lock, or delete .venv."
+
+
+@pytest.mark.parametrize("path", LOCKS, ids=[path.stem for path in LOCKS])
+def test_lock_is_closed(path: Path) -> None:
+    """What a pinned package needs is pinned in the same file (as far as it is installed here)."""
+    pinned = requirements(path)
+    needs = set()
+    for distribution in importlib.metadata.distributions(path=[sysconfig.get_path("purelib")]):
+        if canonicalize_name(distribution.name) in pinned:
+            for needed in map(Requirement, distribution.requires or []):
+                if needed.marker is None or needed.marker.evaluate({"extra": ""}):
+                    needs.add(canonicalize_name(needed.name))
+    assert needs - set(pinned) == set()
+
+
+def test_plain_leaves_only_the_conditions_that_matter() -> None:
+    always = (
+        "python_full_version < '3.14' and (sys_platform == 'darwin' or sys_platform == 'linux')"
+    )
+    assert lock.plain(f"a==1 ; {always}  # via b\n") == "a==1  # via b\n"
+    other = "python_full_version < '3.14' and sys_platform == 'darwin'"
+    assert lock.plain(f"a==1 ; {other}  # via b\n") == "a==1 ; sys_platform == 'darwin'  # via b\n"
+    assert lock.plain("# made by x\na==1\n") == "# made by x\na==1\n"
 
 
 def test_numerics_are_those_of_colab() -> None:
@@ -63,16 +143,6 @@ def test_numerics_are_those_of_colab() -> None:
     assert {name: str(here[name].specifier) for name in NUMERICS} == {
         name: str(there[name].specifier) for name in NUMERICS
     }
-
-
-def test_gpu_requirements_add_cuda_to_the_same_tensorflow() -> None:
-    path = ROOT / "requirements-gpu.txt"
-    assert "-r requirements.txt" in path.read_text(encoding="utf-8").splitlines()
-    added = requirements(path)
-    assert list(added) == ["tensorflow"]
-    same = requirements(ROOT / "requirements.txt")["tensorflow"].specifier
-    assert added["tensorflow"].specifier == same
-    assert added["tensorflow"].extras == {"and-cuda"}
 
 
 def conda_problems(text: str, supported: str) -> list[str]:
@@ -112,20 +182,12 @@ def test_conda_environment_agrees_with_the_project() -> None:
     ]
 
 
-def test_bootstrap_supports_what_the_project_requires() -> None:
-    specifiers = SpecifierSet(requires_python())
-    for minor in range(6, 20):
-        assert bootstrap.supported((3, minor, 4)) == (f"3.{minor}.4" in specifiers)
-    first, last = bootstrap.RANGE.split(" to ")
-    assert first in specifiers
-    assert last in specifiers
-
-
 # --- The Python that .venv is made with ---------------------------------------------------------
 
 
 def test_an_old_python_can_read_bootstrap() -> None:
     source = (ROOT / "tools" / "bootstrap.py").read_text(encoding="utf-8")
+    assert source.count("\n") < 100  # and so can a person, in a minute
     tree = ast.parse(source, feature_version=(3, 6))
     for node in ast.walk(tree):
         # Neither is syntax, and an old Python fails on both when it defines a function.
@@ -134,263 +196,193 @@ def test_an_old_python_can_read_bootstrap() -> None:
             assert node.value.id not in {"list", "dict", "tuple", "set", "type"}
 
 
-@pytest.mark.parametrize("version", [(3, 6, 15), (3, 9, 2), (3, 10, 13), (3, 14, 0), (4, 0, 0)])
-def test_other_versions_are_refused_in_one_sentence(version: tuple[int, ...]) -> None:
-    with pytest.raises(CannotBuild) as refusal:
-        bootstrap.check_python(Python("/usr/bin/python3", version, True))
-    number = ".".join(map(str, version))
-    assert str(refusal.value) == (
-        f"This course needs Python 3.11 to 3.13; python3 is {number}: install one of them, then "
-        "name it, as in make PYTHON=python3.12."
-    )
+def test_bootstrap_supports_what_the_project_requires() -> None:
+    specifiers = SpecifierSet(requires_python())
+    for minor in range(6, 20):
+        supported = bootstrap.OLDEST <= (3, minor) <= bootstrap.NEWEST
+        assert supported == (f"3.{minor}.4" in specifiers)
 
 
-def test_missing_venv_names_the_package() -> None:
-    with pytest.raises(CannotBuild, match=r"python3-venv \(or python3\.11-venv\)\.$"):
-        bootstrap.check_python(Python("/usr/bin/python3", (3, 11, 2), False))
+class FakeRunner:
+    """Stands in for Python and pip: keeps the commands, makes .venv's Python, installs nothing.
+
+    Attributes:
+        broken: a command with this in it fails, and prints ``printed``.
+    """
+
+    def __init__(self) -> None:
+        self.commands: list[str] = []
+        self.broken: str | None = None
+        self.printed = ""
+
+    def __call__(self, *command: str) -> tuple[int, str]:
+        line = " ".join(command)
+        self.commands.append(line)
+        if self.broken is not None and self.broken in line:
+            return 1, self.printed
+        if "-m venv" in line:
+            python = Path(command[-1]) / "bin" / "python"
+            python.parent.mkdir(parents=True, exist_ok=True)
+            python.touch()
+        return 0, ""
+
+    def take(self) -> list[str]:
+        """Return what was done since the last call: "venv", or the files that pip installed."""
+        commands, self.commands = self.commands, []
+        done = ["venv" for line in commands if "-m venv" in line]
+        return done + re.findall(r"--requirement=(\S+)|--editable=(?:\.)", " ".join(commands))
 
 
-@pytest.mark.parametrize("version", [(3, 11, 0), (3, 12, 1), (3, 13, 9)])
-def test_supported_versions_pass(version: tuple[int, ...]) -> None:
-    bootstrap.check_python(Python("/usr/bin/python3", version, True))
+@pytest.fixture
+def runner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeRunner:
+    """A course of two requirements files in the current folder, and nothing that runs for real."""
+    (tmp_path / "requirements.txt").write_text("numpy==2.1.3\n")
+    (tmp_path / "requirements-gpu.txt").write_text("numpy==2.1.3\nnvidia-cublas-cu12==12.9\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(bootstrap, "ROOT", tmp_path)
+    monkeypatch.setattr(bootstrap, "GIGABYTES", 0)
+    monkeypatch.setattr(bootstrap, "CUDA", {})
+    monkeypatch.setattr(bootstrap.shutil, "which", lambda name: name)
+    runner = FakeRunner()
+    monkeypatch.setattr(bootstrap, "run", runner)
+    return runner
 
 
-def test_another_python_on_path_stands_in() -> None:
-    old = Python("/usr/bin/python3", (3, 9, 2), True)
-    bare = Python("/usr/bin/python3.13", (3, 13, 0), False)
-    assert bootstrap.choose_python(old, [bare, GOOD]) is GOOD
-    assert bootstrap.choose_python(GOOD, [bare]) is GOOD
-    with pytest.raises(CannotBuild, match=r"python3 is 3\.9\.2"):
-        bootstrap.choose_python(old, [bare])
+def build(requirements: str | None = None, folder: str = ".venv") -> None:
+    bootstrap.build(Path(folder), requirements)
 
 
-def test_inspect_sees_this_python_and_passes_over_what_does_not_run(tmp_path: Path) -> None:
-    found = bootstrap.inspect(sys.executable)
-    assert found is not None
-    assert found.version == tuple(sys.version_info[:3])
-    assert found.has_venv
-    assert bootstrap.inspect(str(tmp_path / "python3.12")) is None
-    # As pyenv's stand-ins for versions that are not chosen do.
-    shim = tmp_path / "python3.13"
-    shim.write_text("#!/bin/sh\necho 'command not found' >&2\nexit 127\n")
-    shim.chmod(shim.stat().st_mode | stat.S_IXUSR)
-    assert bootstrap.inspect(str(shim)) is None
+def stops(match: str, requirements: str | None = None) -> None:
+    """Check that a build stops with one sentence."""
+    with pytest.raises(SystemExit, match=match) as stop:
+        build(requirements)
+    assert "\n" not in str(stop.value)
 
 
-# --- The folder ---------------------------------------------------------------------------------
+@pytest.mark.parametrize("version", [(3, 6, 15), (3, 10, 13), (3, 14, 0)])
+def test_old_and_new_pythons_are_told_so(
+    runner: FakeRunner, monkeypatch: pytest.MonkeyPatch, version: tuple[int, ...]
+) -> None:
+    runner.broken = "ensurepip"
+    monkeypatch.setattr(sys, "version_info", version)
+    number = f"{version[0]}.{version[1]}"
+    stops(rf"^This course needs Python 3\.11 to 3\.13, and this is {number}: install one of them")
+    assert not Path(".venv").exists()
 
 
-def test_little_disk_space_is_refused(tmp_path: Path) -> None:
-    bootstrap.check_folder(str(tmp_path), needed=4.0, free=4.0)
-    with pytest.raises(CannotBuild) as refusal:
-        bootstrap.check_folder(str(tmp_path), needed=4.0, free=3.26)
-    assert str(refusal.value) == (
-        f"The packages need 4 GB of disk space and {tmp_path} has 3.3 GB free: make room, or move "
-        "the course to another disk."
-    )
-    with pytest.raises(CannotBuild, match="GB free"):
-        bootstrap.check_folder(str(tmp_path), needed=1e9)
+def test_missing_venv_module_names_debians_package(
+    runner: FakeRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runner.broken = "ensurepip"
+    monkeypatch.setattr(sys, "version_info", (3, 12, 3))
+    stops(r"apt install python3-venv \(or python3\.12-venv\)\.$")
 
 
-def test_read_only_folder_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_python_on_path_stands_in(runner: FakeRunner) -> None:
+    runner.broken = f"{sys.executable} -c"
+    assert bootstrap.choose_python() == "python3.13"
+
+
+def test_a_real_python_is_asked_what_it_can_do() -> None:
+    assert bootstrap.serves(sys.executable, "ensurepip, venv")
+    assert not bootstrap.serves(sys.executable, "no_such_module")
+
+
+def test_full_disk_stops_before_anything_is_made(
+    runner: FakeRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bootstrap, "CUDA", {"requirements-gpu.txt": 10**9})
+    stops(r"need 1000000000 GB of disk space, and .* has [\d.]+ GB\.$", "requirements-gpu.txt")
+    assert not Path(".venv").exists()
+
+
+def test_read_only_folder_is_refused(runner: FakeRunner, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK)
-    with pytest.raises(CannotBuild, match="is read-only"):
-        bootstrap.check_folder(str(tmp_path), needed=0.0)
+    stops("is read-only")
 
 
 # --- When .venv is made, updated, or left alone -------------------------------------------------
 
 
-class FakeRunner:
-    """Stands in for Python and pip: keeps the commands, makes .venv's Python, installs nothing."""
-
-    def __init__(self, root: Path) -> None:
-        self.python = root / ".venv" / "bin" / "python"
-        self.commands: list[str] = []
-        self.failing = ""
-        self.version = "3 12 1"
-
-    def __call__(self, command: list[str]) -> tuple[int, str]:
-        line = " ".join(command[1:])
-        words = "probe" if "ensurepip" in line else " ".join(line.split()[:2])
-        self.commands.append(words.replace("-m pip", "pip" if " install " in line else "pip check"))
-        if self.failing and self.failing in line:
-            return 1, "Collecting x\nERROR: No matching distribution found for x\n\nhint: try y\n"
-        if words == "-m venv":
-            self.python.parent.mkdir(parents=True, exist_ok=True)
-            self.python.touch()
-        return 0, f"course {self.version} True True"
-
-    def take(self) -> list[str]:
-        """Return the commands since the last call."""
-        commands, self.commands = self.commands, []
-        return commands
+def test_first_build_installs_the_pins_and_the_course_and_then_rests(runner: FakeRunner) -> None:
+    build()
+    assert "--no-deps --no-build-isolation --editable=." in runner.commands[-1]
+    assert runner.take() == ["venv", "requirements.txt", ""]
+    build()
+    build("requirements.txt")
+    assert runner.commands == []
 
 
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    (tmp_path / "requirements.txt").write_text("numpy==2.1.3\n")
-    (tmp_path / "requirements-gpu.txt").write_text("-r requirements.txt\ntensorflow==2.20.0\n")
-    return tmp_path
-
-
-@pytest.fixture
-def runner(root: Path) -> FakeRunner:
-    return FakeRunner(root)
-
-
-def build(root: Path, runner: FakeRunner, file: str = "requirements.txt") -> bool:
-    """Build with the fake runner and no demand on the disk."""
-    return bootstrap.build(str(root), file, lambda: GOOD, runner, needed=0.0)
-
-
-def test_first_build_then_nothing_to_do(root: Path, runner: FakeRunner) -> None:
-    assert build(root, runner)
-    assert runner.take() == ["-m venv", "pip"]
-    assert not build(root, runner)
-    assert runner.take() == []
-
-
-def test_new_times_are_not_new_pins(root: Path, runner: FakeRunner) -> None:
-    build(root, runner)
-    os.utime(root / "requirements.txt", (4e9, 4e9))
-    (root / "requirements.txt").write_text("# A comment.\n\nnumpy==2.1.3  # why\n")
-    assert not build(root, runner)
-
-
-@pytest.mark.parametrize("file", ["requirements.txt", "requirements-gpu.txt"])
-def test_new_pins_update_and_keep_the_environment(
-    root: Path, runner: FakeRunner, file: str
-) -> None:
-    build(root, runner, file)
+def test_new_pins_update_and_keep_the_environment(runner: FakeRunner) -> None:
+    build()
     runner.take()
-    (root / "requirements.txt").write_text("numpy==2.1.4\n")
-    assert build(root, runner, file)
-    assert runner.take() == ["probe", "pip check", "pip"]
-    assert not build(root, runner, file)
+    Path("requirements.txt").write_text("numpy==2.1.4\n")
+    build()
+    assert runner.take() == ["requirements.txt", ""]
 
 
-def test_failed_install_is_one_sentence_and_is_taken_up_again(
-    root: Path, runner: FakeRunner
-) -> None:
-    runner.failing = " install "
-    with pytest.raises(CannotBuild) as failure:
-        build(root, runner)
-    assert str(failure.value) == (
-        "pip could not install requirements.txt (the same command continues): "
-        "ERROR: No matching distribution found for x"
-    )
+def test_what_went_in_once_stays_and_costs_nothing(runner: FakeRunner) -> None:
+    build()
     runner.take()
-    runner.failing = ""
-    assert build(root, runner)
-    assert runner.take() == ["probe", "pip check", "pip"]
+    build("requirements-gpu.txt")
+    assert runner.take() == ["requirements-gpu.txt", "requirements.txt", ""]
+    build()
+    build("requirements.txt")
+    build("requirements-gpu.txt")
+    assert runner.commands == []
+    Path("requirements-gpu.txt").unlink()  # no longer part of the course
+    build()
+    assert runner.take() == ["requirements.txt", ""]
+
+
+def test_other_folders_do_not_get_the_course(runner: FakeRunner) -> None:
+    build("requirements.txt", folder=".venv-colab")
+    assert runner.take() == ["venv", "requirements.txt"]
 
 
 @pytest.mark.parametrize(
-    ("printed", "words"),
+    ("printed", "sentence"),
     [
-        ("", "it said nothing"),
-        ("Collecting x\nno such option\n", "no such option"),
-        ("ERROR: first\nERROR: No space left on device\nhint", "ERROR: No space left on device"),
-        (
-            "WARNING: Retrying after connection broken by 'NewConnectionError'\nERROR: none",
-            "the package index does not answer, is there a network? ERROR: none",
-        ),
+        ("Collecting x\nERROR: first\nERROR: No space left on device\nhint\n", "No space left"),
+        ("Retrying after connection broken by 'x'\nERROR: none", "is there a network. ERROR: none"),
     ],
 )
-def test_reason_is_the_last_error(printed: str, words: str) -> None:
-    assert bootstrap.reason(printed) == words
-
-
-def test_failed_update_leaves_no_stamp(root: Path, runner: FakeRunner) -> None:
-    build(root, runner)
-    (root / "requirements.txt").write_text("numpy==0\n")
-    runner.failing = " install "
-    with pytest.raises(CannotBuild):
-        build(root, runner)
-    (root / "requirements.txt").write_text("numpy==2.1.3\n")
-    runner.failing = ""
-    assert build(root, runner)
-
-
-def test_half_made_environment_is_made_anew(root: Path, runner: FakeRunner) -> None:
-    build(root, runner)
-    (root / ".venv" / bootstrap.STAMP).unlink()
-    runner.take()
-    runner.failing = "--version"
-    assert build(root, runner)
-    assert runner.take() == ["probe", "pip check", "-m venv", "pip"]
-
-
-def test_environment_of_an_unsupported_python_is_made_anew(root: Path, runner: FakeRunner) -> None:
-    build(root, runner)
-    (root / ".venv" / bootstrap.STAMP).unlink()
-    runner.take()
-    runner.version = "3 10 2"
-    assert build(root, runner)
-    assert "-m venv" in runner.take()
-
-
-def test_environment_whose_python_is_gone_is_made_anew(root: Path, runner: FakeRunner) -> None:
-    build(root, runner)
-    runner.take()
-    runner.python.unlink()
-    runner.python.symlink_to(root / "gone")
-    with pytest.raises(CannotBuild, match=r"python3 is 3\.9\.2"):
-        bootstrap.build(
-            str(root),
-            "requirements.txt",
-            lambda: bootstrap.choose_python(Python("python3", (3, 9, 2), True), []),
-            runner,
-            needed=0.0,
-        )
-    runner.python.unlink()
-    assert build(root, runner)
-    assert runner.take() == ["-m venv", "pip"]
-
-
-def test_no_disk_space_stops_before_anything_is_made(root: Path, runner: FakeRunner) -> None:
-    with pytest.raises(CannotBuild, match="GB free"):
-        bootstrap.build(str(root), "requirements.txt", lambda: GOOD, runner, needed=1e9)
-    assert runner.take() == []
-    assert not (root / ".venv").exists()
-
-
-def test_missing_requirements_file_is_named(root: Path, runner: FakeRunner) -> None:
-    with pytest.raises(CannotBuild, match=r"no requirements file .*other\.txt"):
-        build(root, runner, "other.txt")
-
-
-def test_choice_of_requirements_is_remembered(
-    root: Path,
-    runner: FakeRunner,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+def test_what_pip_says_is_one_sentence_and_the_same_command_continues(
+    runner: FakeRunner, printed: str, sentence: str
 ) -> None:
-    monkeypatch.setattr(bootstrap, "ROOT", str(root))
-    build(root, runner, "requirements-gpu.txt")
-    asked: list[tuple[str, float, str]] = []
-
-    def note(_: str, file: str, python: object, needed: float, folder: str) -> None:
-        asked.append((file, needed, folder))
-
-    monkeypatch.setattr(bootstrap, "build", note)
-    assert bootstrap.main([]) == 0
-    assert bootstrap.main(["--requirements", "requirements.txt"]) == 0
-    assert bootstrap.main(["--requirements", "requirements.txt", "--folder", ".venv-colab"]) == 0
-    assert asked == [
-        ("requirements-gpu.txt", bootstrap.GIGABYTES_GPU, ".venv"),
-        ("requirements.txt", bootstrap.GIGABYTES, ".venv"),
-        ("requirements.txt", bootstrap.GIGABYTES, ".venv-colab"),
-    ]
+    runner.broken, runner.printed = " install ", printed
+    stops(f"the same command continues.*{sentence}", "requirements-gpu.txt")
+    runner.take()
+    runner.broken = None
+    build()
+    assert runner.take() == ["requirements-gpu.txt", ""]
 
 
-def test_command_fails_with_one_sentence(
-    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(bootstrap, "ROOT", str(root))
-    assert bootstrap.main(["--requirements", "other.txt"]) == 1
-    assert capsys.readouterr().err.count("\n") == 1
+def test_half_made_environment_is_made_anew(runner: FakeRunner) -> None:
+    build()
+    Path(".venv/.pins").write_text("unfinished requirements.txt\n")
+    runner.take()
+    runner.broken = f"{Path('.venv/bin/python')} -c"
+    build()
+    assert runner.take() == ["venv", "requirements.txt", ""]
+
+
+def test_environment_whose_python_is_gone_is_made_anew(runner: FakeRunner) -> None:
+    build()
+    runner.take()
+    Path(".venv/bin/python").unlink()
+    build()
+    assert runner.take() == ["venv", "requirements.txt", ""]
+
+
+def test_missing_requirements_file_is_named(runner: FakeRunner) -> None:
+    stops(r"^There is no requirements file other\.txt\.$", "other.txt")
+
+
+def test_command_fails_with_one_sentence() -> None:
+    command = [sys.executable, str(ROOT / "tools" / "bootstrap.py"), "--requirements", "other.txt"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, "There is no requirements file other.txt.\n")
 
 
 # --- The commands -------------------------------------------------------------------------------
@@ -424,7 +416,7 @@ def test_help_lists_every_target_and_is_the_default() -> None:
 def test_make_test_runs_style_units_and_notebooks() -> None:
     commands = make("-n", "test")
     parallel = "pytest -q -n logical --maxprocesses 4 --dist loadfile"
-    parts = f"{parallel} tests", f"{parallel} --nbval notebooks"
+    parts = f"{parallel} tests\n", f"{parallel} notebooks\n"
     for part in ("ruff check", "ruff format --check", *parts):
         assert part in commands
     assert commands.count("COURSE_PROFILE=quick") == 2
@@ -432,6 +424,26 @@ def test_make_test_runs_style_units_and_notebooks() -> None:
 
 def test_make_train_passes_arguments_on() -> None:
     assert "-m utils.train --profile full --csv my.csv" in make("-n", "train", "ARGS=--csv my.csv")
+
+
+@pytest.mark.parametrize("target", ["test-classroom", "assignments", "grade"])
+def test_who_grades_gets_nbgrader_first(target: str) -> None:
+    assert make("-n", target).splitlines()[0].endswith("REQUIREMENTS=requirements-instructor.txt")
+
+
+def test_lint_checks_style_and_types() -> None:
+    commands = make("-n", "lint")
+    assert all(
+        f"-m {tool}\n" in commands for tool in ("ruff check .", "ruff format --check .", "mypy")
+    )
+
+
+def test_without_nbval_pytest_says_so_in_one_sentence() -> None:
+    command = [sys.executable, "-m", "pytest", "-p", "no:nbval", "--collect-only", "tests"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    (sentence,) = done.stderr.strip().splitlines()
+    assert sentence.startswith("ERROR: The notebooks are tested by nbval, which is missing")
 
 
 def test_missing_python_is_one_sentence() -> None:
@@ -450,6 +462,7 @@ def test_continuous_integration_calls_make_test() -> None:
     assert "set -euo pipefail" in text
     commands = [line for line in text.splitlines() if re.match(r"(exec )?make\b", line)]
     assert commands == ["make test", "make test-classroom", "exec make test-colab"]
+    assert "--durations=15" in text
 
 
 # --- The front page -----------------------------------------------------------------------------

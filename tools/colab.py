@@ -28,7 +28,7 @@ BADGE_LINE = re.compile(rf"^{BADGE}.*$", re.MULTILINE)
 GITHUB = "https://github.com/"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+")
 REF = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]*")
-PACKED = ("utils/*.py", "data/*", "benchmarks/*.json", "LICENSE")
+PACKED = ("utils/**/*.py", "data/*", "benchmarks/*.json", "LICENSE")
 LARGEST = 12_000_000  # bytes of course.zip
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the zip depends on the files and on nothing else
 
@@ -52,9 +52,8 @@ def write_address(root: Path, address: str, version: str) -> None:
     """Write the address and the version into pyproject.toml, leaving the rest as it is."""
     path = root / "pyproject.toml"
     text = path.read_text(encoding="utf-8")
-    for key, value in (("Repository", address), ("version", version)):
-        table = r"\[project\.urls\]" if key == "Repository" else r"\[tool\.course\]"
-        pattern = rf'(^{table}\n(?:[^\[\n].*\n|\n)*?{key} = )".*"$'
+    for key, value in (("repository", address), ("version", version)):
+        pattern = rf'(^\[tool\.course\]\n(?:[^\[\n].*\n|\n)*?{key} = )".*"$'
         text, count = re.subn(pattern, rf'\g<1>"{value}"', text, flags=re.MULTILINE)
         if count != 1:
             raise ValueError(f"pyproject.toml has no line {key} = … where it is expected.")

@@ -73,10 +73,10 @@ class CurrentPython(KernelSpecManager):
 def published(root: Path = ROOT) -> tuple[str, str]:
     """Return the course's public address, "" before it has one, and the version to fetch.
 
-    Both stand in pyproject.toml: ``project.urls.Repository`` and ``tool.course.version``.
+    Both stand in pyproject.toml, under ``tool.course``.
     """
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
-    return project["project"]["urls"]["Repository"], project["tool"]["course"]["version"]
+    return project["tool"]["course"]["repository"], project["tool"]["course"]["version"]
 
 
 def setup_source(address: str, version: str) -> str:

@@ -11,7 +11,9 @@ import functools
 import hashlib
 from pathlib import Path
 
-DATA_FOLDER = Path(__file__).resolve().parents[2] / "data"
+_PACKAGE = Path(__file__).resolve().parents[1]
+# A wheel carries the files inside the package; in a checkout they lie beside it.
+DATA_FOLDER = _PACKAGE / "_data" if (_PACKAGE / "_data").is_dir() else _PACKAGE.parent / "data"
 CHECKSUMS = "SHA256SUMS"
 WEIGHTS = (
     ".weights.h5"  # trained in a notebook: `data/build.py` checks them, but cannot rebuild them
