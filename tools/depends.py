@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 DIGITS = 16  # of a hash: what a reader can look at; 64 bits tell a course's definitions apart
+MISSING = "missing"  # in place of the hash of what is not there
 OWN = ""  # the name under which a module's own statements stand
 MAIN = "__main__"  # … and what it does when it is run by name
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -421,7 +422,7 @@ class Library:
                 if (module, name) in found:
                     continue
                 part = self.modules[module].parts.get(name) if module in self.modules else None
-                found[module, name] = part.digest if part else "missing"
+                found[module, name] = part.digest if part else MISSING
                 if part:
                     parts.append(part)
                     waiting += part.mentions
@@ -507,7 +508,7 @@ class Library:
                 if self._binds(".".join(star), name):
                     self._walk(".".join(star), chain, imported, found, seen)
         elif attribute and not re.fullmatch(r"__\w+__", name):
-            found.add((module, name))  # there is none: "missing"
+            found.add((module, name))  # there is none
 
     def _binds(self, module: str, name: str) -> bool:
         here = self.modules[module]

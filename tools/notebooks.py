@@ -15,6 +15,7 @@ A notebook is written only when all of its cells ran: the new file is renamed on
 from __future__ import annotations
 
 import argparse
+import functools
 import hashlib
 import multiprocessing
 import os
@@ -126,8 +127,13 @@ def code_hash(notebook: NotebookNode) -> str:
 
 def python_source(notebook: NotebookNode) -> str:
     """Return the code cells as one Python program, IPython's magics translated."""
-    transform = TransformerManager().transform_cell
-    return "\n".join(transform(cell.source) for cell in code_cells(notebook))
+    return "\n".join(translated(cell.source) for cell in code_cells(notebook))
+
+
+@functools.lru_cache(maxsize=4096)
+def translated(source: str) -> str:
+    """Return a cell's source as Python, IPython's magics translated."""
+    return TransformerManager().transform_cell(source)
 
 
 def utils_hash(notebook: NotebookNode, folder: Path = UTILS) -> dict[str, str]:
@@ -149,6 +155,12 @@ def moved_utils(notebook: NotebookNode, folder: Path = UTILS) -> list[str]:
     return differences(stored, utils_hash(notebook, folder))
 
 
+def names_of(moved: Sequence[str]) -> str:
+    """Return the first few names, and how many more there are."""
+    more = f" and {len(moved) - NAMED} more" if len(moved) > NAMED else ""
+    return ", ".join(moved[:NAMED]) + more
+
+
 def needs_run(notebook: NotebookNode, folder: Path = UTILS) -> str | None:
     """Return why the notebook's outputs are not those of its code, or None when they are."""
     course = notebook.metadata.get("course", {})
@@ -159,8 +171,7 @@ def needs_run(notebook: NotebookNode, folder: Path = UTILS) -> str | None:
     if course.get("code_sha256") != code_hash(notebook):
         return "its code changed"
     if moved := moved_utils(notebook, folder):
-        more = f" and {len(moved) - NAMED} more" if len(moved) > NAMED else ""
-        return f"{', '.join(moved[:NAMED])}{more} changed"
+        return f"{names_of(moved)} changed"
     return None
 
 
