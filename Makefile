@@ -52,7 +52,7 @@ format: environment ## put Python files and notebooks into the course's style
 	$(VENV) -m ruff check --fix .
 	$(VENV) -m ruff format .
 
-notebooks: environment ## run the notebooks that need it in full and store their outputs; NAMES="01 11" JOBS=2
+notebooks: environment ## run in full the notebooks that need it, store their outputs; NAMES="01 11" JOBS=2
 	@$(VENV) tools/notebooks.py $(NAMES) $(if $(JOBS),--jobs $(JOBS)) $(ARGS)
 
 bench: ## measure quality (missing rows only) and speed; adds PyTorch to .venv

@@ -20,12 +20,10 @@ import socket
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 SETTINGS = Path(__file__).with_name("jupyter")  # no news, no nbgrader, widgets kept in the file
 FOLDERS = ("", "deeper", "solutions")  # of notebooks/ and, at the same depth, of my/: links hold
-FIRST = "00_start_here.ipynb"
 MANIFEST = ".lessons.json"
 
 Manifest = dict[str, dict[str, str]]  # lesson → {"cells": as copied, "file": the course's, whole}
@@ -61,11 +59,8 @@ def replace(path: Path, content: bytes) -> None:
 
 
 def read_manifest(path: Path) -> Manifest:
-    """Return what was copied; nothing if that is not known.
-
-    Then every lesson counts as changed, unless its cells are those of the course.
-    """
-    with contextlib.suppress(OSError, ValueError, TypeError, AttributeError):
+    """Return what was copied; if that is not known nothing: what differs counts as changed."""
+    with contextlib.suppress(OSError, ValueError, TypeError, KeyError, AttributeError):
         known = json.loads(path.read_text(encoding="utf-8")).items()
         return {name: {"cells": str(of["cells"]), "file": str(of["file"])} for name, of in known}
     return {}
@@ -79,9 +74,7 @@ class Copy:
         if self.folder.exists() and not self.folder.is_dir():
             raise ValueError("There is a file named my where your copy of the lessons belongs.")
         self.manifest = read_manifest(self.folder / MANIFEST)
-        self.copied: list[str] = []
-        self.newer: list[str] = []
-        self.said: list[str] = []
+        self.copied, self.newer, self.said = [], [], []
 
     def update(self, refresh: bool = False) -> list[str]:
         """Copy lessons that are not there; if asked to, renew old ones. Return what to say."""
@@ -89,26 +82,24 @@ class Copy:
         for folder in FOLDERS:
             for path in sorted((self.lessons / folder).glob("*.ipynb")):
                 self._lesson(path.relative_to(self.lessons).as_posix(), refresh)
-        text = json.dumps(self.manifest, indent=1, sort_keys=True)
-        replace(self.folder / MANIFEST, text.encode())
+        replace(self.folder / MANIFEST, json.dumps(self.manifest, indent=1).encode())
         if is_first:
             self.said.append("The lessons are copied into my/: change there what you like.")
         elif self.copied:
             self.said.append(f"Copied into my/: {', '.join(self.copied)}.")
         if self.newer:
-            names = ", ".join(self.newer)
-            self.said.append(f"There is a newer version of {names}: make lab REFRESH=1 fetches it.")
+            self.said.append(f"make lab REFRESH=1 fetches what is newer: {', '.join(self.newer)}.")
         return self.said
 
     def _take(self, name: str, under: str) -> None:
         """Copy a lesson of the course under a name of ``my/``, and note what was copied."""
         replace(self.folder / under, (self.lessons / name).read_bytes())
-        self._note(name, under)
         self.copied.append(under)
+        self._note(name, under)
 
     def _note(self, name: str, under: str) -> None:
-        source = self.lessons / name
-        self.manifest[under] = {"cells": cells_of(source), "file": hash_of(source)}
+        lesson = self.lessons / name
+        self.manifest[under] = {"cells": cells_of(lesson), "file": hash_of(lesson)}
 
     def _is_changed(self, under: str) -> bool:
         mine = self.folder / under
@@ -119,28 +110,21 @@ class Copy:
         return (self.folder / under).exists() and noted == hash_of(self.lessons / name)
 
     def _lesson(self, name: str, refresh: bool) -> None:
-        mine = self.folder / name
-        if not mine.exists():
+        lesson, beside = self.lessons / name, name.removesuffix(".ipynb") + ".new.ipynb"
+        if not (self.folder / name).exists():
             # What the reader deleted comes back on request only.
             if refresh or name not in self.manifest:
                 self._take(name, name)
+        elif self._is_current(name, name) or (
+            self._is_changed(name) and self._is_current(name, beside)
+        ):
             return
-        if self._is_current(name, name):
-            return
-        beside = name.removesuffix(".ipynb") + ".new.ipynb"
-        if cells_of(mine) == cells_of(self.lessons / name) and name not in self.manifest:
-            self._note(name, name)
-        elif not self._is_changed(name):
-            if refresh:
-                self._take(name, name)
-            else:
-                self.newer.append(name)
-        elif cells_of(mine) == cells_of(self.lessons / name):
+        elif self._is_changed(name) and cells_of(self.folder / name) == cells_of(lesson):
             self._note(name, name)  # the reader took the newer version over
-        elif self._is_current(name, beside):
-            pass
         elif not refresh:
             self.newer.append(name)
+        elif not self._is_changed(name):
+            self._take(name, name)
         elif self._is_changed(beside):
             self.said.append(f"my/{beside} has changes of yours too: rename it, then ask again.")
         else:
@@ -151,30 +135,24 @@ class Copy:
 # --- JupyterLab ---------------------------------------------------------------------------------
 
 
-def chosen_port(arguments: Sequence[str]) -> int | None:
-    """Return the port that JupyterLab's arguments ask for, None if they ask for none.
+def check_port(text: str) -> None:
+    """Check the port that the reader chose.
 
     Raises:
-        ValueError: if that is no port, or is in use.
+        ValueError: if it is no port, or is in use.
     """
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    parser.add_argument("--port", "--ServerApp.port", default=None)
-    text = parser.parse_known_args(arguments)[0].port
-    if text is None:
-        return None
-    if not text.isdecimal() or int(text) > 65535:
-        raise ValueError(f"The port is {text!r}; expected a number up to 65535.")
+    if not text.isdecimal() or not 0 < int(text) < 65536:
+        raise ValueError(f"The port is {text!r}; expected a number from 1 to 65535.")
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", int(text)))
         except OSError as error:
-            reason = error.strerror.lower()
+            reason = (error.strerror or "it cannot be used").lower()
             raise ValueError(f"Port {text} is not free ({reason}): choose another.") from None
-    return int(text)
 
 
-def command(arguments: Sequence[str], root: Path = ROOT) -> list[str]:
+def command(arguments: Sequence[str], port: str | None = None) -> list[str]:
     """Return the command that starts JupyterLab in the course's folder, at the first lesson.
 
     The address that it prints, with the token that it draws, leads to that lesson too.
@@ -184,41 +162,37 @@ def command(arguments: Sequence[str], root: Path = ROOT) -> list[str]:
     """
     if os.geteuid() == 0 and "--allow-root" not in arguments:
         raise ValueError(
-            "You are root, for whom JupyterLab would guard nothing: be another user, or, in a "
-            "container, say make lab ARGS=--allow-root."
+            "You are root: be another user or, in a container, say make lab ARGS=--allow-root."
         )
     options = [
-        f"--ServerApp.root_dir={root}",
-        f"--LabApp.default_url=/lab/tree/my/{FIRST}",
+        f"--ServerApp.root_dir={ROOT}",
+        "--LabApp.default_url=/lab/tree/my/00_start_here.ipynb",
         "--LabApp.log_level=ERROR",
         "--ServerApp.log_level=ERROR",
     ]
-    if chosen_port(arguments):
-        options.append("--ServerApp.port_retries=0")
+    if port:
+        check_port(port)
+        options += [f"--ServerApp.port={port}", "--ServerApp.port_retries=0"]
     return [sys.executable, "-m", "jupyterlab", *options, *arguments]
-
-
-def environment(settings: Path = SETTINGS) -> dict[str, str]:
-    """Return the environment in which JupyterLab finds the course's settings, and then others."""
-    paths: list[Any] = [settings, os.environ.get("JUPYTER_CONFIG_PATH")]
-    return {**os.environ, "JUPYTER_CONFIG_PATH": os.pathsep.join(str(p) for p in paths if p)}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command: it becomes JupyterLab, or returns 2 after one sentence."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--refresh", action="store_true")
+    parser.add_argument("--port")
     options, others = parser.parse_known_args(arguments)
     try:
-        words = command(others)
+        words = command(others, options.port)
         for line in Copy(ROOT).update(options.refresh):
             print(line)
     except (ValueError, OSError) as error:
         print(error, file=sys.stderr)
         return 2
     print("Ctrl-C, twice, ends JupyterLab.", flush=True)
-    os.execve(words[0], words, environment())
-    return 1
+    settings = [str(SETTINGS), os.environ.get("JUPYTER_CONFIG_PATH", "")]
+    paths = os.pathsep.join(filter(None, settings))
+    os.execve(words[0], words, {**os.environ, "JUPYTER_CONFIG_PATH": paths})
 
 
 if __name__ == "__main__":
