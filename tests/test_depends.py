@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import ast
+import dis
 import subprocess
+import types
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tools import depends
+
+ROOT = Path(__file__).resolve().parent.parent
 
 FILES = {
     "utils/__init__.py": '''"""The package."""
@@ -189,6 +195,35 @@ def test_closure_is_of_short_hashes_in_order() -> None:
     assert list(found) == sorted(found)
     assert {len(value) for value in found.values()} == {16}
     assert found["data/A.csv"] == "a" * 16
+
+
+LOADS = {"LOAD_GLOBAL", "LOAD_NAME", "STORE_GLOBAL", "LOAD_FROM_DICT_OR_GLOBALS"}
+
+
+def loaded(code: types.CodeType) -> Iterator[str]:
+    """Yield the names that compiled code looks up beyond its functions."""
+    for line in dis.get_instructions(code):
+        if line.opname in LOADS:
+            yield line.argval
+    for inner in code.co_consts:
+        if isinstance(inner, types.CodeType):
+            yield from loaded(inner)
+
+
+def test_names_are_those_that_the_compiler_looks_up() -> None:
+    """For every function and class of ``utils``: none is passed over, none is made up."""
+    count = 0
+    for module in depends.from_folder(ROOT / "utils").modules.values():
+        known = module.parts.keys() | module.imports.keys()
+        for name, part in module.parts.items():
+            if not all(isinstance(node, (*depends.FUNCTIONS, ast.ClassDef)) for node in part.nodes):
+                continue
+            tree = ast.fix_missing_locations(ast.Module(part.nodes, []))
+            expected = known.intersection(loaded(compile(tree, module.name, "exec")))
+            found = {mention.chain[0] for mention in part.mentions if mention.module}
+            assert expected - {name} == known & found - {name}, f"{module.name}.{name}"
+            count += 1
+    assert count > 100
 
 
 # --- What a change marks ------------------------------------------------------------------------

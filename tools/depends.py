@@ -263,11 +263,6 @@ class _Reader(ast.NodeVisitor):
                 self.visit(piece.value)
 
 
-def _is(test: ast.expr, name: str) -> bool:
-    """Return whether an ``if`` tests ``name``: TYPE_CHECKING, or ``__name__ == "__main__"``."""
-    return name in ast.unparse(test)
-
-
 # --- A module -----------------------------------------------------------------------------------
 
 
@@ -294,11 +289,14 @@ class Module:
 
     def _sort(self, node: ast.stmt) -> None:
         """Put a statement under the names that it defines, or among the module's own."""
-        if isinstance(node, ast.If) and _is(node.test, "TYPE_CHECKING"):
+        test = ast.unparse(node.test) if isinstance(node, ast.If) else ""
+        if test.removeprefix("typing.") == "TYPE_CHECKING":
             self._bind_imports(node.body)
+            for line in node.orelse:
+                self._sort(line)
         elif isinstance(node, ast.Import | ast.ImportFrom):
             self._bind_imports([node])
-        elif isinstance(node, ast.If) and _is(node.test, "__name__"):
+        elif re.fullmatch("__name__ == .__main__.", test):
             self.parts.setdefault(MAIN, Part()).nodes.append(node)
         elif pairs := _pairs(node):
             for target, value in pairs:
