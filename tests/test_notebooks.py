@@ -276,7 +276,7 @@ BREAKS = [
         replace(
             "import", "from utils import runtime", "import utils.runtime as runtime\nruntime._x"
         ),
-        "private name r._x",
+        "private name runtime._x",
     ),
     (replace("import", "runtime.profile", "runtime.gone"), "it uses utils.runtime.gone, which is"),
     (replace("add", "1 + 1", "len('/home/me/x') + 1"), "absolute path /home/me/x"),

@@ -288,7 +288,8 @@ def agrees_with_utils(notebook: NotebookNode) -> Iterator[str]:
     """What it uses of ``utils`` and of the data is there, and is as it was when it ran."""
     now = utils_hash(notebook)
     for name in [name for name, value in now.items() if value == MISSING]:
-        yield f"it uses {name}, which is not there"
+        # Or a variable has the module's name: then what uses the module later, fails.
+        yield f"it uses {name}, which is not there (or is a variable named as the module is)"
     course = notebook.metadata.get("course", {})
     moved = differences(course.get("utils_sha256", {}), now)
     if course and moved:
