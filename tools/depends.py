@@ -111,6 +111,21 @@ class _Bare(ast.NodeTransformer):
             return None
         return self.generic_visit(node)
 
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> Any:
+        """Join the literal pieces: Python 3.12 cuts them elsewhere, and leaves empty ones."""
+        self.generic_visit(node)
+        pieces: list[ast.expr] = []
+        for piece in node.values:
+            last = pieces[-1] if pieces else None
+            if not isinstance(piece, ast.Constant):
+                pieces.append(piece)
+            elif isinstance(last, ast.Constant):
+                last.value += piece.value
+            elif piece.value:
+                pieces.append(piece)
+        node.values = pieces
+        return node
+
 
 def meaning(node: Any) -> str:
     """Return a syntax tree as text, the same under every Python that can read it.
