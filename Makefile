@@ -9,13 +9,14 @@ SUBMISSIONS ?= submissions
 REPO ?=
 REF ?=
 BASE ?= main
+REFRESH ?=
+JOBS ?=
 ARGS ?=
 
 VENV := .venv/bin/python
 # A file is one process's work from end to end: a notebook has one kernel.
 PARALLEL := -n logical --maxprocesses 4 --dist loadfile
 PYTEST := COURSE_PROFILE=quick $(VENV) -m pytest -q $(PARALLEL)
-FIRST := $(firstword $(sort $(wildcard notebooks/*.ipynb)))
 
 .DEFAULT_GOAL := help
 .PHONY: help environment instructor train test test-units test-changed test-classroom test-colab lab \
@@ -53,8 +54,8 @@ test-colab: environment ## run every notebook alone, as on Colab, with Colab's p
 	@$(PYTHON) tools/bootstrap.py --folder .venv-colab --requirements tests/colab-constraints.txt
 	COURSE_PROFILE=quick $(VENV) -m pytest -q -n logical --maxprocesses 2 -m colab tests
 
-lab: environment ## open JupyterLab at the first notebook
-	@$(VENV) -m jupyterlab $(FIRST)
+lab: environment ## open JupyterLab on your copy of the lessons, my/; REFRESH=1 renews it
+	@$(VENV) tools/lab.py $(if $(REFRESH),--refresh) $(ARGS)
 
 lint: environment ## check the style of Python files and notebooks, and the types of utils
 	$(VENV) -m ruff check .
@@ -65,8 +66,8 @@ format: environment ## put Python files and notebooks into the course's style
 	$(VENV) -m ruff check --fix .
 	$(VENV) -m ruff format .
 
-notebooks: environment ## run the notebooks that need it in full and store their outputs; NAMES="01 11"
-	@$(VENV) tools/notebooks.py $(NAMES) $(ARGS)
+notebooks: environment ## run in full the notebooks that need it, store their outputs; NAMES="01 11" JOBS=2
+	@$(VENV) tools/notebooks.py $(NAMES) $(if $(JOBS),--jobs $(JOBS)) $(ARGS)
 
 bench: ## measure quality (missing rows only) and speed; adds PyTorch to .venv
 	@$(MAKE) --no-print-directory environment REQUIREMENTS=requirements-bench.txt

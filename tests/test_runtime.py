@@ -13,6 +13,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import tensorflow as tf
+import tqdm
 
 from utils import runtime
 
@@ -84,6 +85,16 @@ def test_progress_shows_in_full_only(
     with runtime.progress(total=3) as bar:
         bar.update(2)
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(("module", "stays"), [("tqdm.std", True), ("tqdm.notebook", False)])
+def test_finished_bar_stays_in_a_terminal_only(
+    profile, monkeypatch: pytest.MonkeyPatch, module: str, stays: bool
+) -> None:
+    profile("full")
+    monkeypatch.setattr(runtime, "tqdm", type("Bar", (tqdm.std.tqdm,), {"__module__": module}))
+    assert runtime.progress(range(3)).leave is stays
+    assert runtime.progress(range(3), leave=True).leave
 
 
 # --- The device ---------------------------------------------------------------------------------

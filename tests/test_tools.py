@@ -61,39 +61,13 @@ def test_code_hash_passes_over_how_the_setup_cell_finds_the_course() -> None:
     assert tool.code_hash(other) != tool.code_hash(empty)
 
 
-@pytest.mark.parametrize(
-    ("source", "files"),
-    [
-        ("import utils.a", ["__init__.py", "a.py"]),
-        ("from utils import c", ["__init__.py", "a.py", "b.py", "c.py"]),
-        ("from utils.b import y as w", ["__init__.py", "a.py", "b.py"]),
-        ("def f():\n    from utils import d, a", ["__init__.py", "a.py", "d.py"]),
-        ("%matplotlib inline\nimport utils.d as dd", ["__init__.py", "d.py"]),
-        ("import numpy\nfrom myutils import a", []),
-    ],
-)
-def test_utils_hash_follows_imports(utils: Path, source: str, files: list[str]) -> None:
-    assert sorted(tool.utils_hash(notebook_of(source), utils)) == files
-
-
-def test_utils_hash_sees_code_and_not_comments(utils: Path) -> None:
-    notebook = notebook_of("from utils import c")
-    before = tool.utils_hash(notebook, utils)
-    text = (utils / "c.py").read_text()
-    commented = text.replace('"""C."""', '"""C,\n\nexplained."""').replace("y\n", "y  # why\n")
-    (utils / "c.py").write_text("# New.\n" + commented)
-    assert tool.utils_hash(notebook, utils) == before
-    (utils / "a.py").write_text("x = '# 2'\n")
-    now = tool.utils_hash(notebook, utils)
-    assert {name for name in now if now[name] != before[name]} == {"a.py"}
-    (utils / "a.py").write_text("x = '# 3'\n")
-    assert tool.utils_hash(notebook, utils)["a.py"] != now["a.py"]
-    (utils / "c.py").write_text(text.replace("    return", "        return"))
-    assert tool.utils_hash(notebook, utils)["c.py"] != now["c.py"]
+def test_magics_do_not_hide_imports(utils: Path) -> None:
+    notebook = notebook_of("%matplotlib inline\nfrom utils import c", "c.f()")
+    assert list(tool.utils_hash(notebook, utils)) == ["utils.a.x", "utils.b.y", "utils.c.f"]
 
 
 def test_needs_run_says_why(utils: Path) -> None:
-    notebook = notebook_of("from utils import c")
+    notebook = notebook_of("from utils import c\nc.f()")
     assert tool.needs_run(notebook, utils) == "it has no stored outputs"
     notebook.metadata["course"] = {
         "code_sha256": tool.code_hash(notebook),
@@ -104,18 +78,75 @@ def test_needs_run_says_why(utils: Path) -> None:
     notebook.cells[1].execution_count = 1
     assert tool.needs_run(notebook, utils) is None
     (utils / "d.py").write_text("z = 1\n")
+    (utils / "b.py").write_text("from utils import a\n\nunused = 1\ny = a.x  # why\n")
     assert tool.needs_run(notebook, utils) is None
     (utils / "a.py").write_text("x = 2\n")
-    assert tool.needs_run(notebook, utils) == "it imports what changed in utils: a.py"
+    assert tool.needs_run(notebook, utils) == "utils.a.x changed"
+    (utils / "b.py").write_text(
+        "".join(f"x{i} = {i}\n" for i in range(9)) + "y = " + "+".join(f"x{i}" for i in range(9))
+    )
+    assert tool.needs_run(notebook, utils) == (
+        "utils.a.x, utils.b.x0, utils.b.x1, utils.b.x2 and 7 more changed"
+    )
     notebook.cells[1].source += "\n"
     assert tool.needs_run(notebook, utils) == "its code changed"
     notebook.metadata["course"]["profile"] = "quick"
     assert tool.needs_run(notebook, utils) == "its outputs are of the quick profile"
 
 
-def test_every_utils_file_is_readable() -> None:
-    for path in tool.UTILS.glob("*.py"):
-        assert tool.meaning(path.read_text(encoding="utf-8")) or path.name == "__init__.py"
+# --- What a change marks ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def lessons(utils: Path) -> list[Path]:
+    """Return two lessons beside the small ``utils``, committed with it."""
+    root = utils.parent
+    (root / "notebooks").mkdir()
+    paths = [root / "notebooks" / "01_one.ipynb", root / "notebooks" / "02_two.ipynb"]
+    nbformat.write(notebook_of("from utils.c import f"), paths[0])
+    nbformat.write(notebook_of("from utils.a import x"), paths[1])
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@b.org", "-C", str(root)]
+    for arguments in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "Start"]):
+        subprocess.run([*git, *arguments], check=True)
+    return paths
+
+
+def test_marks(utils: Path, lessons: list[Path]) -> None:
+    (utils / "a.py").write_text("x = 1\nw = 2\n")
+    assert tool.marks(lessons, utils) == [
+        ("utils/__init__.py", [], 0),
+        ("utils/a.py", ["01_one", "02_two"], 2),
+        ("utils/b.py", ["01_one"], 1),
+        ("utils/c.py", ["01_one"], 1),
+        ("utils/d.py", [], 0),
+    ]
+
+
+def test_marks_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert tool.main(["--marks", "01"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["file", "lessons", "most", "by", "one", "definition", "which"]
+    assert [line.split()[1:] for line in lines if line.startswith("utils/runtime.py")] == [
+        ["1", "1", "01"]
+    ]
+
+
+def test_changed(utils: Path, lessons: list[Path], capsys: pytest.CaptureFixture[str]) -> None:
+    root = utils.parent
+    assert tool.changed("HEAD", lessons, root) == []
+    (utils / "d.py").write_text("z = 1\n")
+    stored = tool.read(lessons[1])
+    stored.cells[1].outputs = [v4.new_output("stream", text="x")]
+    nbformat.write(stored, lessons[1])
+    assert tool.changed("HEAD", lessons, root) == []
+    (utils / "b.py").write_text("y = 3\n")
+    assert tool.changed("HEAD", lessons, root) == ["01_one"]
+    nbformat.write(notebook_of("from utils.a import x\nx"), lessons[1])
+    new = lessons[0].with_name("03_new.ipynb")
+    nbformat.write(notebook_of("1"), new)
+    assert tool.changed("HEAD", [*lessons, new], root) == ["01_one", "02_two", "03_new"]
+    assert tool.main(["--changed", "no-such-branch"]) == 2
+    assert capsys.readouterr().err == "git knows no commit 'no-such-branch' here.\n"
 
 
 # --- Running and storing ------------------------------------------------------------------------
@@ -178,6 +209,73 @@ def test_failing_cell_leaves_the_file_and_is_reported(
     assert len(printed.err.splitlines()) < 15
     assert path.read_bytes() == before
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
+
+
+def test_two_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paths = [tmp_path / "01_good.ipynb", tmp_path / "02_bad.ipynb"]
+    nbformat.write(notebook_of("print(1)"), paths[0])
+    nbformat.write(notebook_of("1 / 0"), paths[1])
+    before = paths[1].read_bytes()
+    monkeypatch.setattr(tool, "find", lambda names: paths)
+    assert tool.main(["--jobs", "2"]) == 1
+    printed = capsys.readouterr()
+    assert printed.out.startswith("running 2 notebooks, 2 at a time …\n01_good: ")
+    assert printed.err.startswith("02_bad: failed, the file is as it was\n")
+    assert tool.read(paths[0]).cells[1].outputs[0].text == "1\n"
+    assert paths[1].read_bytes() == before
+    assert sorted(tmp_path.iterdir()) == paths
+
+
+@pytest.mark.parametrize("jobs", ["0", "-1", "two"])
+def test_number_of_jobs_is_checked(jobs: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        tool.main([f"--jobs={jobs}"])
+    assert f"'{jobs}' is not a number from 1" in capsys.readouterr().err
+
+
+def view(text: str, model: str = "abc") -> NotebookNode:
+    """Return an output that shows a widget."""
+    data = {tool.WIDGET_VIEW: {"model_id": model, "version_major": 2}, "text/plain": text}
+    return v4.new_output("display_data", data)
+
+
+def test_tidy_repairs_what_an_editor_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "01_tiny.ipynb"
+    notebook = notebook_of("draw()", "for _ in runtime.progress(range(9)): pass", "slider")
+    drawn, trained, slid = tool.code_cells(notebook)
+    drawn.metadata["alt"] = "A line that rises."
+    drawn.outputs = [v4.new_output("display_data", {"image/png": "iVBORw0KGgo="})]
+    trained.outputs = [
+        view("  0%|          | 0/3000 [00:00<?, ?it/s]"),
+        view("epoch: 12it [01:02:03, 3.1it/s]"),
+        view("HBox()", model=""),
+        v4.new_output("stream", text="done\n"),
+    ]
+    slid.outputs = [view("IntSlider(value=7)")]
+    notebook.metadata["kernelspec"] = {"display_name": "Python 3 (ipykernel)", "name": "mine"}
+    notebook.metadata["language_info"] = {"name": "python", "version": "3.11.7"}
+    notebook.metadata["widgets"] = {"state": {}}
+    nbformat.write(notebook, path)
+    monkeypatch.setattr(tool, "find", lambda names: [path])
+    monkeypatch.setattr(tool, "run", lambda *arguments: pytest.fail("it ran"))
+    assert tool.main(["--tidy", "01"]) == 0
+    once = path.read_bytes()
+    assert tool.main(["--tidy", "01"]) == 0
+    assert capsys.readouterr().out == "01_tiny: tidied\n01_tiny: as it is\n"
+    assert path.read_bytes() == once
+
+    stored = tool.read(path)
+    drawn, trained, slid = tool.code_cells(stored)
+    assert drawn.outputs[0].metadata["image/png"]["alt"] == "A line that rises."
+    assert [output.output_type for output in trained.outputs] == ["stream"]
+    assert [output.data for output in slid.outputs] == [{"text/plain": tool.WIDGET_TEXT}]
+    assert stored.metadata.kernelspec == tool.KERNELSPEC
+    assert stored.metadata.language_info == tool.LANGUAGE_INFO
+    assert "widgets" not in stored.metadata
 
 
 def test_notebook_edited_while_it_runs_is_left_as_edited(

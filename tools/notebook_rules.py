@@ -18,7 +18,17 @@ from urllib.parse import unquote
 import nbformat
 from nbformat import NotebookNode
 
-from tools.notebooks import PROFILE, SETUP_SOURCE, code_cells, code_hash, python_source
+from tools.depends import MISSING
+from tools.notebooks import (
+    PROFILE,
+    SETUP_SOURCE,
+    code_cells,
+    code_hash,
+    differences,
+    names_of,
+    python_source,
+    utils_hash,
+)
 
 Rule = Callable[[NotebookNode], Iterator[str]]
 
@@ -166,6 +176,12 @@ def has_alt_text(notebook: NotebookNode) -> Iterator[str]:
             isinstance(alt, str) and len(alt.split()) >= SHORTEST_ALT
         ):
             yield f"{where(cell)}: it shows a picture and its 'alt' text is no sentence"
+        elif any(
+            output.metadata.get("image/png", {}).get("alt") != alt
+            for output in cell.outputs
+            if "image/png" in output.get("data", {})
+        ):
+            yield f"{where(cell)}: a picture not with its 'alt': run tools/notebooks.py --tidy"
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             for mark, text, target in LINK.findall(cell.source):
@@ -217,14 +233,20 @@ def imports_public_names(notebook: NotebookNode) -> Iterator[str]:
                     yield f"{where(cell)}: it uses the private name {name}"
 
 
+def texts_of(output: NotebookNode) -> Iterator[str]:
+    """Yield the texts that a stored output holds, whatever their kind."""
+    yield output.get("text", "")
+    yield from output.get("traceback", [])
+    for kind, value in output.get("data", {}).items():
+        if kind.startswith("text/"):
+            yield str(value)
+
+
 def names_no_absolute_path(notebook: NotebookNode) -> Iterator[str]:
     """Nothing in it, stored outputs included, comes from one machine's folders."""
     for cell in notebook.cells:
-        texts = [cell.source]
-        for output in cell.get("outputs", []):
-            texts += [output.get("text", ""), *output.get("traceback", [])]
-            texts += [str(v) for k, v in output.get("data", {}).items() if k.startswith("text/")]
-        for text in texts:
+        stored = [text for output in cell.get("outputs", []) for text in texts_of(output)]
+        for text in [cell.source, *stored]:
             for match in ABSOLUTE_PATH.finditer(EMBEDDED.sub("", text)):
                 yield f"{where(cell)}: absolute path {match.group()}"
 
@@ -256,6 +278,22 @@ def has_fresh_outputs(notebook: NotebookNode) -> Iterator[str]:
         yield "its own code changed and its outputs did not: run make notebooks"
     if course.get("profile") != PROFILE:
         yield f"its outputs are of the {course.get('profile')} profile; expected {PROFILE}"
+    for cell in code_cells(notebook):
+        # What an editor stored, whatever the stamp says. The words stand in runtime.py.
+        if any("quick profile" in text for output in cell.outputs for text in texts_of(output)):
+            yield f"{where(cell)}: its stored output is of the quick profile: run make notebooks"
+
+
+def agrees_with_utils(notebook: NotebookNode) -> Iterator[str]:
+    """What it uses of ``utils`` and of the data is there, and is as it was when it ran."""
+    now = utils_hash(notebook)
+    for name in [name for name, value in now.items() if value == MISSING]:
+        # Or a variable has the module's name: then what uses the module later, fails.
+        yield f"it uses {name}, which is not there (or is a variable named as the module is)"
+    course = notebook.metadata.get("course", {})
+    moved = differences(course.get("utils_sha256", {}), now)
+    if course and moved:
+        yield f"{names_of(moved)} changed and its outputs did not: run make notebooks"
 
 
 RULES: tuple[Rule, ...] = (
@@ -273,6 +311,7 @@ RULES: tuple[Rule, ...] = (
     names_no_absolute_path,
     has_run,
     has_fresh_outputs,
+    agrees_with_utils,
 )
 
 

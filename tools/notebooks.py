@@ -1,10 +1,13 @@
 """Run the course's notebooks under the full profile and store their outputs.
 
-    python tools/notebooks.py               # those whose code, or whose utils, changed
-    python tools/notebooks.py 01 11         # the named ones, whether they need it or not
-    python tools/notebooks.py --all
-    python tools/notebooks.py --check       # only say which need it, and why; exit 1 if any does
-    python tools/notebooks.py --sync-setup  # write tools/setup_cell.py into every notebook
+    python tools/notebooks.py                 # those whose code changed, or what they use of utils
+    python tools/notebooks.py 01 11           # the named ones, whether they need it or not
+    python tools/notebooks.py --all --jobs 2  # all, two at a time
+    python tools/notebooks.py --check         # only say which need it, and why; exit 1 if any does
+    python tools/notebooks.py --tidy 01       # repair what an editor left; run nothing
+    python tools/notebooks.py --marks         # for each file of utils: whom a change of it marks
+    python tools/notebooks.py --changed main  # the notebooks that a branch changed, one a line
+    python tools/notebooks.py --sync-setup    # write tools/setup_cell.py into every notebook
 
 A notebook is written only when all of its cells ran: the new file is renamed onto the old one.
 """
@@ -12,17 +15,17 @@ A notebook is written only when all of its cells ran: the new file is renamed on
 from __future__ import annotations
 
 import argparse
-import ast
+import functools
 import hashlib
-import io
+import multiprocessing
 import os
 import re
 import subprocess
 import sys
 import time
-import tokenize
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
+from concurrent import futures
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +39,15 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from nbformat import NotebookNode
 
 ROOT = Path(__file__).resolve().parent.parent
+# As a script, it has its own folder on the path, not the course's.
+sys.path[:0] = [] if str(ROOT) in sys.path else [str(ROOT)]
+
+from tools import depends  # noqa: E402
+
 NOTEBOOKS = ROOT / "notebooks"
+PARTS = ("", "deeper")  # the folders below it that hold lessons
 UTILS = ROOT / "utils"
+FAILURES = (CellExecutionError, CellTimeoutError, DeadKernelError, ValueError, SyntaxError)
 SETUP_TEMPLATE = Path(__file__).with_name("setup_cell.py").read_text(encoding="utf-8").strip()
 PROFILE = "full"
 
@@ -53,7 +63,9 @@ LANGUAGE_INFO = {
 }
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 WIDGET_TEXT = "(an interactive widget: run this cell to use it)"
+BAR = re.compile(r"\[(\d+:)?\d\d:\d\d[<,]")  # of tqdm: "[00:05<00:12, 3.1it/s]"
 LONGEST_LINE = 100
+NAMED = 4  # of the definitions that changed, how many a reason names
 # How the setup cell comes to `utils` says nothing about the outputs: no reason to run anew.
 FETCHING = re.compile(r"\A.*?(?=^from utils )", re.DOTALL | re.MULTILINE)
 
@@ -113,84 +125,40 @@ def code_hash(notebook: NotebookNode) -> str:
     return digest.hexdigest()
 
 
-def meaning(source: str) -> str:
-    """Return Python source without its comments, docstrings and blank lines.
-
-    What is left decides what the code does, so that a better comment makes no output stale.
-    """
-    lines = source.splitlines()
-    for token in tokenize.generate_tokens(io.StringIO(source).readline):
-        if token.type == tokenize.COMMENT:
-            row, column = token.start
-            lines[row - 1] = lines[row - 1][:column]
-    for node in ast.walk(ast.parse(source)):
-        if not isinstance(node, ast.Expr) or not isinstance(node.value, ast.Constant):
-            continue
-        if isinstance(node.value.value, str):
-            for row in range(node.lineno, (node.end_lineno or node.lineno) + 1):
-                lines[row - 1] = ""
-    return "\n".join(line.rstrip() for line in lines if line.strip())
-
-
-def imports(source: str) -> Iterator[tuple[str, str]]:
-    """Yield what Python ``source`` imports from ``utils``, as (module, name) pairs.
-
-    ``import utils.data`` gives ``("data", "")``, ``from utils import data`` gives
-    ``("", "data")``, ``from .data import load`` gives ``("data", "load")``.
-    """
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                package, _, module = alias.name.partition(".")
-                if package == "utils":
-                    yield module, ""
-        elif isinstance(node, ast.ImportFrom):
-            package, _, module = (node.module or "").partition(".")
-            if node.level:
-                package, module = "utils", node.module or ""
-            if package == "utils":
-                for alias in node.names:
-                    yield module, alias.name
-
-
 def python_source(notebook: NotebookNode) -> str:
     """Return the code cells as one Python program, IPython's magics translated."""
-    transform = TransformerManager().transform_cell
-    return "\n".join(transform(cell.source) for cell in code_cells(notebook))
+    return "\n".join(translated(cell.source) for cell in code_cells(notebook))
 
 
-def utils_files(source: str, folder: Path = UTILS) -> list[Path]:
-    """Return the files of ``utils`` that Python ``source`` imports, directly or through others."""
-    found: set[Path] = set()
-    waiting = [source]
-    while waiting:
-        for module, name in imports(waiting.pop()):
-            files = [folder / "__init__.py", folder / f"{module}.py"]
-            if not module and name:
-                files.append(folder / f"{name}.py")
-            for file in files:
-                if file.is_file() and file not in found:
-                    found.add(file)
-                    waiting.append(file.read_text(encoding="utf-8"))
-    return sorted(found)
+@functools.lru_cache(maxsize=4096)
+def translated(source: str) -> str:
+    """Return a cell's source as Python, IPython's magics translated."""
+    return TransformerManager().transform_cell(source)
 
 
 def utils_hash(notebook: NotebookNode, folder: Path = UTILS) -> dict[str, str]:
-    """Return the SHA-256 of each ``utils`` file that the notebook imports, by file name.
+    """Return a short hash of each definition of ``utils``, and of each data file, that it uses.
 
-    Comments, docstrings and blank lines do not count.
+    Directly or through others; by full name, as in "utils.plots.finish". See tools/depends.py.
     """
-    return {
-        file.name: hashlib.sha256(meaning(file.read_text(encoding="utf-8")).encode()).hexdigest()
-        for file in utils_files(python_source(notebook), folder)
-    }
+    return depends.from_folder(folder).closure(python_source(notebook))
+
+
+def differences(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    """Return the names whose hashes differ, or that only one of the two has."""
+    return sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
 
 
 def moved_utils(notebook: NotebookNode, folder: Path = UTILS) -> list[str]:
-    """Return the names of the ``utils`` files that changed since the outputs were stored."""
+    """Return the definitions and data that changed since the outputs were stored."""
     stored = notebook.metadata.get("course", {}).get("utils_sha256", {})
-    now = utils_hash(notebook, folder)
-    return sorted(name for name in stored.keys() | now.keys() if stored.get(name) != now.get(name))
+    return differences(stored, utils_hash(notebook, folder))
+
+
+def names_of(moved: Sequence[str]) -> str:
+    """Return the first few names, and how many more there are."""
+    more = f" and {len(moved) - NAMED} more" if len(moved) > NAMED else ""
+    return ", ".join(moved[:NAMED]) + more
 
 
 def needs_run(notebook: NotebookNode, folder: Path = UTILS) -> str | None:
@@ -203,7 +171,7 @@ def needs_run(notebook: NotebookNode, folder: Path = UTILS) -> str | None:
     if course.get("code_sha256") != code_hash(notebook):
         return "its code changed"
     if moved := moved_utils(notebook, folder):
-        return "it imports what changed in utils: " + ", ".join(moved)
+        return f"{names_of(moved)} changed"
     return None
 
 
@@ -235,22 +203,46 @@ def write(notebook: NotebookNode, path: Path) -> None:
 
 
 def tidy(notebook: NotebookNode) -> None:
-    """Leave in an executed notebook what its code decides, and nothing of when or where it ran."""
+    """Leave in an executed notebook what its code decides, and nothing of when or where it ran.
+
+    Widgets live no longer than their kernel: a progress bar goes, any other becomes a sentence.
+    """
     notebook.metadata.pop("widgets", None)
     notebook.metadata.kernelspec = dict(KERNELSPEC)
     notebook.metadata.language_info = dict(LANGUAGE_INFO)
     for cell in code_cells(notebook):
         cell.metadata.pop("execution", None)
+        cell.outputs = [output for output in cell.outputs if not is_dead_bar(output)]
         for output in cell.outputs:
             data = output.get("data", {})
             if WIDGET_VIEW in data:
                 output.data = {"text/plain": WIDGET_TEXT}
             if "image/png" in data and cell.metadata.get("alt"):
-                # Where nbconvert looks for the text that describes a picture.
+                # Where nbconvert's classic template and screen readers look for it. The cell's own
+                # metadata is the source: JupyterLab drops an output's whenever a cell is run.
                 output.metadata["image/png"] = {
                     **output.metadata.get("image/png", {}),
                     "alt": cell.metadata["alt"],
                 }
+
+
+def is_dead_bar(output: NotebookNode) -> bool:
+    """Return whether an output is a progress bar's widget, or one that was closed."""
+    data = output.get("data", {})
+    if WIDGET_VIEW not in data:
+        return False
+    return not data[WIDGET_VIEW].get("model_id") or bool(BAR.search(data.get("text/plain", "")))
+
+
+def tidy_file(path: Path) -> bool:
+    """Tidy the notebook at ``path`` without running it; return whether that changed it."""
+    notebook = read(path)
+    before = nbformat.writes(notebook)
+    tidy(notebook)
+    if nbformat.writes(notebook) == before:
+        return False
+    write(notebook, path)
+    return True
 
 
 def execute(notebook: NotebookNode, folder: Path, timeout: int | None = None) -> None:
@@ -323,6 +315,58 @@ def sync_setup(path: Path) -> bool:
     return True
 
 
+# --- What a change marks ------------------------------------------------------------------------
+
+
+def marks(paths: Sequence[Path], folder: Path = UTILS) -> list[tuple[str, list[str], int]]:
+    """Return for each file of ``utils`` whom a change of it can mark.
+
+    As (file, the notebooks that use a definition of it, the most that use one definition).
+    """
+    library = depends.from_folder(folder)
+    users: dict[str, set[str]] = {}
+    for path in paths:
+        for key in library.closure(python_source(read(path))):
+            users.setdefault(key, set()).add(path.stem)
+    rows = []
+    for file in sorted(library.files.values()):
+        here = [stems for key, stems in users.items() if library.file_of(key) == file]
+        rows.append((file, sorted(set().union(*here)), max(map(len, here), default=0)))
+    return rows
+
+
+def print_marks(paths: Sequence[Path]) -> None:
+    """Print `marks` as a table."""
+    rows = marks(paths)
+    width = max(len(file) for file, _, _ in rows)
+    print(f"{'file':{width}}  lessons  most by one definition  which")
+    for file, stems, most in rows:
+        which = " ".join(stem.split("_")[0] for stem in stems)
+        print(f"{file:{width}}  {len(stems):7}  {most:22}  {which}".rstrip())
+
+
+def changed(base: str, paths: Sequence[Path], root: Path = ROOT) -> list[str]:
+    """Return the names of the notebooks whose code, or what it uses, differs from commit ``base``.
+
+    Raises:
+        ValueError: if git knows no such commit.
+    """
+    files = depends.files_at(base, root)
+    before, now = depends.from_files(files), depends.from_folder(root / "utils")
+    found = []
+    for path in paths:
+        notebook = read(path)
+        text = files.get(path.relative_to(root).as_posix())
+        old = nbformat.reads(text, as_version=4) if text else None
+        if (
+            old is None
+            or code_hash(old) != code_hash(notebook)
+            or before.closure(python_source(old)) != now.closure(python_source(notebook))
+        ):
+            found.append(path.stem)
+    return found
+
+
 # --- The command --------------------------------------------------------------------------------
 
 
@@ -332,7 +376,7 @@ def find(names: Sequence[str], folder: Path = NOTEBOOKS) -> list[Path]:
     Raises:
         FileNotFoundError: if a name fits no notebook.
     """
-    every = sorted(folder.glob("*.ipynb"))
+    every = [path for part in PARTS for path in sorted((folder / part).glob("*.ipynb"))]
     chosen: list[Path] = []
     for name in names:
         stem = Path(name).name.removesuffix(".ipynb")
@@ -352,43 +396,104 @@ def brief(error: Exception) -> str:
     return str(error).strip()
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; return its exit status: 0, 1 (a failure) or 2 (a wrong argument)."""
+def attempt(path: Path, timeout: int | None = None) -> tuple[bool, str]:
+    """Run one notebook; return whether it worked, and what to print."""
+    try:
+        return True, f"{path.stem}: {run(path, timeout):.0f} s"
+    except FAILURES as error:
+        return False, f"{path.stem}: failed, the file is as it was\n{brief(error)}"
+
+
+def run_all(paths: Sequence[Path], timeout: int | None, jobs: int) -> bool:
+    """Run notebooks, ``jobs`` at a time, each in a process that writes its file only."""
+    good = True
+
+    def tell(outcome: tuple[bool, str]) -> None:
+        nonlocal good
+        good &= outcome[0]
+        print(outcome[1], file=sys.stdout if outcome[0] else sys.stderr, flush=True)
+
+    if jobs == 1 or len(paths) < 2:
+        for path in paths:
+            print(f"{path.stem}: running …", flush=True)
+            tell(attempt(path, timeout))
+        return good
+    print(f"running {len(paths)} notebooks, {jobs} at a time …", flush=True)
+    fresh = multiprocessing.get_context("spawn")
+    with futures.ProcessPoolExecutor(min(jobs, len(paths)), mp_context=fresh) as pool:
+        for done in futures.as_completed(pool.submit(attempt, path, timeout) for path in paths):
+            tell(done.result())
+    return good
+
+
+def at_least_one(text: str) -> int:
+    """Return the number of jobs that ``text`` says."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1")
+    return int(text)
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Return the command's options."""
     parser = argparse.ArgumentParser(
         description="Run notebooks under the full profile and store their outputs."
     )
     parser.add_argument("names", nargs="*", help="such as 01 or 01_rnn_from_scratch; none: all")
     parser.add_argument("--all", action="store_true", help="run also those that do not need it")
     parser.add_argument("--check", action="store_true", help="only say which need it; exit 1")
+    parser.add_argument("--tidy", action="store_true", help="repair what an editor left in them")
+    parser.add_argument("--marks", action="store_true", help="say what a change of utils marks")
+    parser.add_argument("--changed", metavar="BASE", help="name those that differ from a commit")
     parser.add_argument("--sync-setup", action="store_true", help="update every setup cell")
     parser.add_argument("--timeout", type=int, metavar="SECONDS", help="limit for one cell")
-    options = parser.parse_args(arguments)
+    parser.add_argument(
+        "--jobs",
+        type=at_least_one,
+        default=1,
+        metavar="N",
+        help="run N at a time (default 1); what they time is then of a busy machine",
+    )
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit status: 0, 1 (a failure) or 2 (a wrong argument)."""
+    options = parse(arguments)
     try:
         paths = find(options.names)
-    except FileNotFoundError as error:
+        if options.changed:
+            print("".join(f"{name}\n" for name in changed(options.changed, paths)), end="")
+            return 0
+        if options.marks:
+            print_marks(paths)
+            return 0
+    except (FileNotFoundError, ValueError) as error:
         print(error, file=sys.stderr)
         return 2
     status = 0
+    waiting = []
     for path in paths:
         try:
             if options.sync_setup:
                 print(f"{path.stem}: setup cell {'updated' if sync_setup(path) else 'as it is'}")
                 continue
+            if options.tidy:
+                print(f"{path.stem}: {'tidied' if tidy_file(path) else 'as it is'}")
+                continue
             reason = needs_run(read(path))
-            if options.check:
-                if reason:
-                    print(f"{path.stem} needs to run: {reason}")
-                    status = 1
-                continue
-            if not (reason or options.all or options.names):
-                print(f"{path.stem}: up to date")
-                continue
-            print(f"{path.stem}: running …", flush=True)
-            print(f"{path.stem}: {run(path, options.timeout):.0f} s", flush=True)
-        except (CellExecutionError, CellTimeoutError, DeadKernelError, ValueError) as error:
-            print(f"{path.stem}: failed, the file is as it was\n{brief(error)}", file=sys.stderr)
+        except (ValueError, SyntaxError) as error:
+            print(f"{path.stem}: {brief(error)}", file=sys.stderr)
             status = 1
-    return status
+            continue
+        if options.check:
+            if reason:
+                print(f"{path.stem} needs to run: {reason}")
+                status = 1
+        elif reason or options.all or options.names:
+            waiting.append(path)
+        else:
+            print(f"{path.stem}: up to date")
+    return status if run_all(waiting, options.timeout, options.jobs) else 1
 
 
 if __name__ == "__main__":

@@ -61,8 +61,10 @@ def progress(iterable: Iterable[T] | None = None, **options: Any) -> tqdm:
     """Return a tqdm progress bar over ``iterable``.
 
     It is silent under the quick profile, and where the environment variable COURSE_PROGRESS is
-    ``off``: so ``make notebooks`` keeps progress bars out of the stored outputs.
+    ``off``: so ``make notebooks`` keeps progress bars out of the stored outputs. A bar that is done
+    stays in a terminal only: in a notebook it is a widget, dead once the kernel has ended.
     """
+    options.setdefault("leave", not any("notebook" in kind.__module__ for kind in tqdm.__mro__))
     if profile() == "quick" or os.environ.get("COURSE_PROGRESS") == "off":
         options["disable"] = True
     return tqdm(iterable, **options)
