@@ -361,3 +361,37 @@ def test_folder_and_commit_hold_the_same(repository: Path) -> None:
 def test_unknown_commit_is_one_sentence(repository: Path, reference: str) -> None:
     with pytest.raises(ValueError, match="git knows no commit"):
         depends.files_at(reference, repository)
+
+
+def test_plain_method_counts_only_where_its_name_is_used() -> None:
+    """Of a class that no framework calls: who samples does not depend on what ``report`` draws."""
+    text = """class Gan(BaseEstimator):
+    def __init__(self):
+        self.fit = 1
+
+    def sample(self):
+        return self._draw()
+
+    def _draw(self):
+        return 2
+
+    def report(self):
+        from utils.b import picture
+        return picture()
+
+    @property
+    def size(self):
+        return 3
+"""
+    files = {"utils/__init__.py": "", "utils/a.py": text, "utils/b.py": "def picture():\n    pass"}
+    library = depends.Library(files, {})
+    used = {"utils.a.Gan", "utils.a.Gan.sample", "utils.a.Gan._draw"}
+    assert set(library.closure("from utils.a import Gan\nGan().sample()")) == used
+    more = set(library.closure("from utils.a import Gan\nGan().report()"))
+    assert more == {"utils.a.Gan", "utils.a.Gan.report", "utils.b.picture"}
+    named = set(library.closure("from utils.a import Gan\ngetattr(Gan(), 'sample')()"))
+    assert named == used
+    # A framework may call any method of its own classes.
+    files["utils/a.py"] = text.replace("BaseEstimator", "keras.Model")
+    whole = set(depends.Library(files, {}).closure("from utils.a import Gan\nGan()"))
+    assert whole == {"utils.a.Gan", "utils.b.picture"}

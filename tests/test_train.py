@@ -15,7 +15,7 @@ import pytest
 import tensorflow as tf
 
 from utils import datasets, lstm_gan, train
-from utils.lstm_gan import NormalScores, Preconditioner, recipe, report, run_folder
+from utils.lstm_gan import NormalScores, Preconditioner, estimator, recipe, report, run_folder
 
 ROOT = Path(__file__).parent.parent
 WINDOW, STEPS = 6, 4
@@ -212,7 +212,7 @@ def ugly(tmp_path_factory):
         patch.setattr(recipe, "MOST_NUMBERS", 3000)  # 65 windows × 6 rows × 13 components are more
         patch.setattr(report, "MOST_PANELS", 2)
         build, trained_on = lstm_gan.build, []
-        patch.setattr(train, "build", lambda *a: (trained_on.append(a[1].shape), build(*a))[1])
+        patch.setattr(estimator, "build", lambda *a: (trained_on.append(a[1].shape), build(*a))[1])
         assert train.main(arguments(folder / "ugly.csv", folder / "out")) == 0
     assert trained_on == [(33, WINDOW, 13)]  # every second window
     return folder / "out", table.drop(columns="date")
@@ -277,6 +277,7 @@ def test_nothing_is_said_about_unremarkable_data():
     assert said.splitlines() == [
         "mine: 200 rows of 2 columns.",
         "Evenly spaced in time, 1 day apart, from 2020-01-01 to 2020-07-18.",
+        "Generated dates go on in steps of 1 day.",
     ]
     said = described(x=rng.normal(size=200))
     assert said.splitlines()[1].startswith("There is no column of dates")
@@ -321,10 +322,9 @@ def test_long_data_are_thinned_to_the_memory_there_is():
         stride = lstm_gan.training_stride(*size)
         assert stride > 1
         assert (
-            len(range(0, size[0], stride)) * size[1] * size[2]
-            <= lstm_gan.MOST_NUMBERS + size[1] * 40
+            len(range(0, size[0], stride)) * size[1] * size[2] <= recipe.MOST_NUMBERS + size[1] * 40
         )
-        assert len(range(0, size[0], stride - 1)) * size[1] * size[2] > lstm_gan.MOST_NUMBERS
+        assert len(range(0, size[0], stride - 1)) * size[1] * size[2] > recipe.MOST_NUMBERS
 
 
 def test_help_has_an_example():
@@ -407,7 +407,7 @@ def contents(folder):
         (("--columns", "level"), "holds another run"),
         (("--resume", "--window", "7"), "belongs to another run.*window 6, not 7"),
         (("--resume", "--seed", "2"), "belongs to another run"),
-        (("--resume", "--steps", "2"), "at step 4, beyond --steps 2"),
+        (("--resume", "--steps", "2"), "at step 4, beyond the 2 steps asked for"),
     ],
 )
 def test_another_run_is_not_overwritten(finished, csv, refused, more, expected):
@@ -445,7 +445,7 @@ def test_a_folder_that_cannot_be_made(csv, refused, tmp_path):
 
 def test_a_run_killed_at_its_very_start_is_no_obstacle(csv, tmp_path):
     (tmp_path / ".writing-config.json").write_text("{")
-    run_folder._check_folder(tmp_path, {"window": 6}, resume=False)
+    run_folder.check_folder(tmp_path, {"window": 6})
 
 
 def test_a_broken_config_is_refused(csv, refused, tmp_path):
@@ -459,17 +459,3 @@ def test_an_unknown_profile_in_the_environment(csv, refused, tmp_path, monkeypat
     command.remove("quick")
     assert "'fast'; expected 'full' or 'quick'" in refused(*command)
     assert os.environ["COURSE_PROFILE"] == "fast"
-
-
-def test_the_shipped_generator_makes_prices():
-    pretrained = lstm_gan.load_pretrained()
-    windows = pretrained.sample(300, seed=2)
-    low, high = pretrained.preconditioner.data_range
-    assert windows.shape == (300, 24, 6)
-    assert (windows >= low - 1e-6).all()
-    assert (windows <= high * (1 + 1e-9)).all()
-    scores = pretrained.scores(300, seed=2)
-    assert scores[:, 1:].std() == pytest.approx(1, abs=0.1)
-    np.testing.assert_array_equal(windows, pretrained.sample(300, seed=2))
-    with pytest.raises(ValueError, match="no weights for 'IBM'; expected 'GOOG'"):
-        lstm_gan.load_pretrained("IBM")

@@ -2,8 +2,12 @@
 
 A file is too coarse a measure: who wants one colour of ``utils.plots`` would depend on all of it.
 So the source is read, never imported, definition by definition. A *definition* is a function, a
-class (whole) or an assigned name at the top level of a module. It depends on every module-level
-name that it mentions, in its module or through an import, and on the data files that it names.
+class or an assigned name at the top level of a module. It depends on every module-level name that
+it mentions, in its module or through an import, and on the data files that it names.
+
+A class counts whole, but for the plain methods of one that no framework calls (it has no bases but
+those in ``INERT``): such a method counts once something that is used mentions its name. So who
+samples from the LSTM-GAN does not depend on what its ``report`` draws.
 
 Where the source does not say what is used (``getattr(module, …)``, a module handed on, the
 module's name in a string, as in ``python -m utils.train``), the whole module counts.
@@ -34,6 +38,7 @@ FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 CLOSED = (*FUNCTIONS, ast.ClassDef, ast.Lambda, *COMPREHENSIONS)  # each with a scope of its own
 NAMING = (*FUNCTIONS, ast.ClassDef, ast.ExceptHandler, ast.MatchAs, ast.MatchStar)
+INERT = {"BaseEstimator"}  # bases that call no method but by the names that users call too
 MARKING = re.compile(r"\b(ClassVar|InitVar)\b")
 FIELDS = ("<field>", "<ClassVar>", "<InitVar>")  # what stands for the annotation of a class's name
 Chain = tuple[str, ...]
@@ -58,6 +63,7 @@ class Part:
     digest: str = ""
     mentions: set[Mention] = field(default_factory=set)
     texts: set[str] = field(default_factory=set)
+    attributes: set[str] = field(default_factory=set)
     patterns: set[str] = field(default_factory=set)
 
 
@@ -245,9 +251,11 @@ class _Reader(ast.NodeVisitor):
         self._mention((node.id,))
 
     def visit_Attribute(self, node: ast.Attribute) -> None:
+        self.part.attributes.add(node.attr)
         names, base = [node.attr], node.value
         while isinstance(base, ast.Attribute):
             names.append(base.attr)
+            self.part.attributes.add(base.attr)
             base = base.value
         if isinstance(base, ast.Name):
             self._mention((base.id, *reversed(names)))
@@ -313,6 +321,13 @@ class Module:
             self._bind_imports([node])
         elif re.fullmatch("__name__ == .__main__.", test):
             self.parts.setdefault(MAIN, Part()).nodes.append(node)
+        elif methods := _plain_methods(node):
+            assert isinstance(node, ast.ClassDef)
+            for method in methods:
+                node.body.remove(method)
+                self.parts.setdefault(f"{node.name}.{method.name}", Part()).nodes.append(method)
+            node.body = node.body or [ast.Pass()]
+            self.parts.setdefault(node.name, Part()).nodes.append(node)
         elif pairs := _pairs(node):
             for target, value in pairs:
                 self._sort(ast.Assign([target], value))
@@ -378,6 +393,24 @@ def _pairs(node: ast.stmt) -> list[tuple[ast.expr, ast.expr]]:
     return [] if starred else list(zip(target.elts, value.elts, strict=False))
 
 
+def _plain_methods(node: ast.stmt) -> list[ast.FunctionDef]:
+    """Return the methods of a class that are called by their names only; [] of other statements."""
+    if not isinstance(node, ast.ClassDef) or node.keywords or node.decorator_list:
+        return []
+    if not all(isinstance(base, ast.Name) and base.id in INERT for base in node.bases):
+        return []
+    return [
+        line
+        for line in node.body
+        if isinstance(line, ast.FunctionDef)
+        and not line.name.startswith("__")
+        and all(
+            isinstance(decorator, ast.Name) and decorator.id in ("classmethod", "staticmethod")
+            for decorator in line.decorator_list
+        )
+    ]
+
+
 def _root(node: ast.expr) -> str:
     """Return the name that a subscript or an attribute starts from."""
     while isinstance(node, ast.Attribute | ast.Subscript):
@@ -430,8 +463,9 @@ class Library:
             for start in (code.imports.get(mention.chain[0], []) or [mention.chain[:1]])
         ]
         found: dict[tuple[str, str], str] = {}
-        while waiting:
-            for module, name in self._resolve(waiting.pop()):
+        while waiting or (called := self._called(found, parts)):
+            keys = self._resolve(waiting.pop()) if waiting else called
+            for module, name in keys:
                 if (module, name) in found:
                     continue
                 part = self.modules[module].parts.get(name) if module in self.modules else None
@@ -447,6 +481,19 @@ class Library:
             if value
         }
         return dict(sorted({**keys, **self._data(parts)}.items()))
+
+    def _called(self, found: Iterable[tuple[str, str]], parts: Iterable[Part]) -> set:
+        """Return the plain methods of found classes that these parts mention, not found yet."""
+        found = set(found)
+        mentioned: set[str] = set().union(*(part.attributes | part.texts for part in parts))
+        return {
+            (module, name)
+            for module in {module for module, _ in found if module in self.modules}
+            for name in self.modules[module].parts
+            if "." in name
+            and (module, name.partition(".")[0]) in found
+            and name.partition(".")[2] in mentioned
+        } - found
 
     def file_of(self, key: str) -> str | None:
         """Return the file that holds a definition, or None: for data, or one that is missing."""

@@ -16,7 +16,13 @@ def write_text(path: Path, text: str) -> None:
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path with the same ending; move it to ``path`` once it is written."""
+    """Yield a temporary path with the same ending; move it to ``path`` once it is written.
+
+    If writing fails, the temporary file is removed and ``path`` stays as it was.
+    """
     temporary = path.with_name(f".writing-{path.name}")
-    yield temporary
-    os.replace(temporary, path)
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -4,47 +4,32 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 import os
-import shutil
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
+import matplotlib
+
+if __name__ == "__main__":
+    matplotlib.use("Agg")  # pictures go to files: no window, no display needed
 
 from utils import runtime
-from utils.datasets.csv_file import read_csv
-from utils.datasets.series import Series
-from utils.datasets.time_series import STOCKS, load_stock
-from utils.datasets.windows import sliding_windows
-from utils.files import write_text
+from utils.datasets import STOCKS, Series, load_stock, read_csv
+from utils.lstm_gan import run_folder
 from utils.lstm_gan.config import TrainingConfig
-from utils.lstm_gan.observations import observations
-from utils.lstm_gan.preconditioner import Preconditioner
-from utils.lstm_gan.recipe import build, generate, training_stride
-from utils.lstm_gan.report import _write_report, score
-from utils.lstm_gan.run_folder import CHECKPOINT, CONFIG, _check_folder, _identity, _write_results
-from utils.lstm_gan.strategies import (
-    LOST,
-    STRATEGIES,
-    LostWorkerError,
-    get_strategy,
-    is_chief,
-    noticing_lost_workers,
-)
+from utils.lstm_gan.estimator import LstmGan
+from utils.lstm_gan.strategies import LOST, STRATEGIES, LostWorkerError, get_strategy, is_chief
 from utils.lstm_gan.training import NonFiniteLossError
 
-MOST_WINDOWS = 10_000  # generated, scored and stored; more would cost memory and teach nothing
 EXAMPLE = """example:
   python -m utils.train --csv prices.csv --columns Open,Close --window 24 --out runs/mine
 
 Any CSV with a header and numeric columns in time order will do, in any unit; rows are taken as
-they follow each other, whatever the time between them. Results go to the run folder: config.json,
-history.csv, samples.npz (key "samples", shape (windows, time, features), in the data's units;
-whole numbers where the data are), report.md with its pictures and what was seen in the data,
-the weights and the checkpoint."""
+they follow each other, whatever the time between them. Results go to the run folder: report.md
+with its pictures and what was seen in the data; samples.csv and samples.npz (key "samples", shape
+(windows, time, features), in the data's units; whole numbers where the data are); history.csv,
+config.json, the weights and the checkpoint. python -m utils.sample draws more windows."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -82,60 +67,28 @@ def run(options: argparse.Namespace) -> Path:
     if options.window < 2:
         raise ValueError(f"The window is {options.window} rows; expected at least 2.")
     series = _load(options)
-    config = TrainingConfig(
+    gan = LstmGan(
+        options.window,
         steps=options.steps if options.steps is not None else runtime.budget(full=2500, quick=20),
         batch_size=options.batch_size,
         seed=options.seed,
     )
-    runtime.reproducible(config.seed)
-    runtime.plotting_style()
     name = Path(options.csv).stem if options.csv else options.series.lower()
     folder = Path(options.out or Path("runs") / name)
-    identity = _identity(series, options.window, config)
-    _check_folder(folder, identity, options.resume)
+    identity = run_folder.identity(series, options.window, gan.config())
+    run_folder.check_folder(folder, identity, resume=options.resume)
+    runtime.reproducible(options.seed)
+    runtime.plotting_style()
     strategy = get_strategy(options.strategy)  # all workers have started after this
-    chief = is_chief(strategy)
 
     print(runtime.report())
-    real = sliding_windows(series.values, options.window)
-    preconditioner = Preconditioner(options.window).fit(series.values)
-    stride = training_stride(len(real), options.window, preconditioner.components)
-    seen = observations(series, preconditioner)
-    if stride > 1:
-        seen.append(f"Much data: windows start {stride} rows apart, so that memory suffices.")
-    print(*seen, sep="\n")
-    trainer = build(preconditioner, preconditioner.transform(real[::stride]), config, strategy)
-    if strategy is not None:
-        print(f"Strategy {options.strategy}: {trainer.replicas} replicas.")
-    checkpoint = folder / CHECKPOINT
-    if options.resume:
-        step = trainer.resume(checkpoint)
-        if step > config.steps:
-            raise ValueError(
-                f"The checkpoint in {checkpoint} is at step {step}, beyond --steps {config.steps}."
-            )
-        print(f"Resuming at step {step}." if step else "No checkpoint yet: starting at step 0.")
-    elif chief and checkpoint.exists():
-        shutil.rmtree(checkpoint)
-        print("The same run was here before: starting over (--resume would go on).")
-    if chief:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_text(folder / CONFIG, json.dumps(identity, indent=2) + "\n")
-
-    start = time.perf_counter()
-    with noticing_lost_workers():
-        trainer.train(folder=checkpoint)
-    if not chief:
+    gan.fit(series, folder=folder, resume=options.resume, strategy=strategy)
+    if not is_chief(strategy):
         print(f"Trained. Worker 0 scores, and writes to {folder}.")
         return folder
-    calibration, samples = generate(trainer, preconditioner, min(len(real), MOST_WINDOWS))
-    seconds = time.perf_counter() - start
-    real = real[np.linspace(0, len(real) - 1, len(samples)).round().astype(int)]
-    table = score(real, samples, preconditioner, seconds)
-    _write_results(folder, trainer, preconditioner, calibration, samples)
-    _write_report(folder, series, seen, identity, table, trainer.history, real, samples)
-    print(f"\n{table.to_string()}\n")
-    print(f"Everything is in {folder}: open {folder / 'report.md'} first.")
+    gan.save(folder)
+    report = gan.report(folder)
+    print(f"Everything is in {folder}: open {report} first.")
     return folder
 
 
@@ -203,6 +156,7 @@ def _load(options: argparse.Namespace) -> Series:
             values=series.values[:, chosen],
             columns=tuple(columns),
             units=tuple(series.units[i] for i in chosen),
+            dtypes=None if series.dtypes is None else tuple(series.dtypes[i] for i in chosen),
         )
     if len(series.values) < options.window + 1:
         raise ValueError(

@@ -1,9 +1,11 @@
 """The course's data sets, each behind one loader, and the reader of a user's own CSV file."""
 
+from utils.datasets.cadence import Cadence
 from utils.datasets.chorales import Chorale, load_chorales
 from utils.datasets.csv_file import read_csv
 from utils.datasets.fashion import FASHION_CLASSES, Images, load_fashion
 from utils.datasets.files import CHECKSUMS, DATA_FOLDER, WEIGHTS, verified
+from utils.datasets.frames import Layout, as_series
 from utils.datasets.scaling import Scaler
 from utils.datasets.series import Series
 from utils.datasets.speech import Utterances, load_vowels
@@ -53,12 +55,15 @@ __all__ = [
     "WEATHER_SOURCE",
     "WEATHER_UNITS",
     "WEIGHTS",
+    "Cadence",
     "Chorale",
     "DatePair",
     "Images",
+    "Layout",
     "Scaler",
     "Series",
     "Utterances",
+    "as_series",
     "forecast_windows",
     "load_chorales",
     "load_dates",

@@ -100,6 +100,11 @@ def read_csv(
                 f"Column {name!r} of {path} holds {holds}, not numbers; the numeric columns "
                 f"are {_listed(numeric)}."
             )
+    left = [
+        repr(name)
+        for position, (name, kind) in enumerate(zip(table.header, kinds, strict=True))
+        if wanted is None and name and kind == "text" and position != time_column
+    ]
     return Series(
         values=np.stack([_numbers(table, position) for position in taken], axis=1),
         columns=tuple(table.header[position] for position in taken),
@@ -107,6 +112,11 @@ def read_csv(
         name=path.stem,
         units=("",) * len(taken),
         source=str(path),
+        dtypes=tuple(
+            "int64" if table.cells[position].dtype.kind == "i" else "float64" for position in taken
+        ),
+        time_name=table.header[time_column] if time_column is not None else "date",
+        notes=(f"Left out, since they hold text: {', '.join(left)}.",) if left else (),
     )
 
 

@@ -21,6 +21,10 @@ class Series:
         name: a short name for titles and messages.
         units: the unit of each feature, ``""`` where it is not known.
         source: where the numbers come from.
+        dtypes: the type of each feature where it came from, as NumPy names it; None: not known.
+        time_name: what the times are called where they came from.
+        zone: the time zone that the times were given in; None: none.
+        notes: what was left out or assumed on the way here, a sentence each.
 
     Raises:
         ValueError: if a shape, a length or a type is not as stated above.
@@ -32,6 +36,10 @@ class Series:
     name: str
     units: tuple[str, ...]
     source: str
+    dtypes: tuple[str, ...] | None = None
+    time_name: str = "date"
+    zone: str | None = None
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         values, times = self.values, self.times

@@ -8,7 +8,7 @@ from utils.lstm_gan.conditional import (
 )
 from utils.lstm_gan.config import TrainingConfig
 from utils.lstm_gan.cudnn import cudnn_eligible, cudnn_kernels
-from utils.lstm_gan.estimator import Pretrained, load_pretrained
+from utils.lstm_gan.estimator import LstmGan
 from utils.lstm_gan.networks import (
     RunningSum,
     draw_latents,
@@ -18,9 +18,14 @@ from utils.lstm_gan.networks import (
 )
 from utils.lstm_gan.observations import REPEATED, TREND, observations
 from utils.lstm_gan.preconditioner import CHUNK, Preconditioner
-from utils.lstm_gan.recipe import MOST_NUMBERS, build, build_generator, generate, training_stride
-from utils.lstm_gan.report import FEWEST_WINDOWS, MOST_PANELS, score
-from utils.lstm_gan.run_folder import CHECKPOINT, CONFIG
+from utils.lstm_gan.recipe import (
+    build,
+    build_discriminator,
+    build_generator,
+    calibrate,
+    generate,
+    training_stride,
+)
 from utils.lstm_gan.strategies import (
     LOST,
     STRATEGIES,
@@ -44,14 +49,9 @@ from utils.lstm_gan.training import (
 from utils.lstm_gan.transforms import NormalScores, QuantileMap, Tails, tail_ratio
 
 __all__ = [
-    "CHECKPOINT",
     "CHUNK",
-    "CONFIG",
-    "FEWEST_WINDOWS",
     "HISTORY",
     "LOST",
-    "MOST_NUMBERS",
-    "MOST_PANELS",
     "REPEATED",
     "SAMPLING",
     "STRATEGIES",
@@ -63,17 +63,19 @@ __all__ = [
     "Cluster",
     "GanTrainer",
     "LostWorkerError",
+    "LstmGan",
     "Monitor",
     "NonFiniteLossError",
     "NormalScores",
     "Preconditioner",
-    "Pretrained",
     "QuantileMap",
     "RunningSum",
     "Tails",
     "TrainingConfig",
     "build",
+    "build_discriminator",
     "build_generator",
+    "calibrate",
     "conditional_lstm_discriminator",
     "conditional_lstm_generator",
     "cudnn_eligible",
@@ -82,14 +84,12 @@ __all__ = [
     "generate",
     "get_strategy",
     "is_chief",
-    "load_pretrained",
     "lstm",
     "lstm_discriminator",
     "lstm_generator",
     "noticing_lost_workers",
     "observations",
     "read_tf_config",
-    "score",
     "split_cpu",
     "tail_ratio",
     "tf_config",

@@ -1,81 +1,450 @@
-"""The LSTM-GAN as one object."""
+"""The LSTM-GAN as one object: fit, sample, evaluate, report, save and load."""
 
 from __future__ import annotations
 
 import dataclasses
+import shutil
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
 
 import keras
 import numpy as np
+import pandas as pd
 import tensorflow as tf
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import NotFittedError
 
+from utils import runtime
 from utils.checks import positive_integer
 from utils.datasets.files import verified
+from utils.datasets.frames import Layout, as_series
+from utils.datasets.series import Series
 from utils.datasets.time_series import load_stock
+from utils.datasets.windows import sliding_windows
+from utils.lstm_gan import run_folder
+from utils.lstm_gan.callbacks import Callback
 from utils.lstm_gan.config import TrainingConfig
 from utils.lstm_gan.networks import draw_latents
+from utils.lstm_gan.observations import observations
 from utils.lstm_gan.preconditioner import Preconditioner
-from utils.lstm_gan.recipe import build_generator
-from utils.lstm_gan.training import SAMPLING
+from utils.lstm_gan.recipe import (
+    build,
+    build_discriminator,
+    build_generator,
+    calibrate,
+    training_stride,
+)
+from utils.lstm_gan.strategies import is_chief, noticing_lost_workers
+from utils.lstm_gan.training import SAMPLING, GanTrainer
 from utils.lstm_gan.transforms import NormalScores
 
+PRETRAINED = {"goog": ("GOOG", "lstm_gan_goog.weights.h5")}  # prices, and their weights
+MOST_WINDOWS = 10_000  # scored and stored; more would cost memory and teach nothing
+BATCH = 1024  # windows generated at a time
 
-@dataclasses.dataclass(frozen=True)
-class Pretrained:
-    """A trained generator with what turns its scores into the data's units.
+
+class LstmGan(BaseEstimator):
+    """An LSTM-GAN of multivariate time series.
+
+    It follows scikit-learn: the arguments are kept as they are, ``get_params``, ``set_params`` and
+    ``sklearn.base.clone`` work, ``fit`` returns the object, and what was learnt ends with ``_``::
+
+        gan = LstmGan(window=24, steps=2500, seed=1).fit(frame)
+        windows = gan.sample(1000, seed=7)
+        gan.save("runs/mine")
+        gan = LstmGan.load("runs/mine")
+
+    Args:
+        window: rows in a window, at least 2.
+        steps: training steps.
+        batch_size: real windows in a step, and as many generated ones.
+        learning_rate: of both Adam optimizers at the start.
+        cosine_alpha: share of the learning rate that is left at the end.
+        beta_1: Adam's memory of the gradient.
+        beta_2: Adam's memory of the squared gradient.
+        loss: a name in ``utils.losses.LOSSES``.
+        gp_weight: γ of the gradient penalty; 0 is none.
+        gp_fraction: share of a batch on which the penalty is measured.
+        gp_sigma: step of the penalty's finite difference.
+        ema_decay: of the average of the generator's weights; 0 is none.
+        static: latents that stay the same over a window.
+        dynamic: latents that are fresh at every time step.
+        seed: of everything random: the same data and seed give the same weights.
+        verbose: whether to print what was seen in the data, and a progress bar.
 
     Attributes:
-        generator: latents (batch, time, latent) → scores (batch, time, components).
-        preconditioner: between scores and windows.
-        calibration: of the generator's margins.
-        config: what it was trained with.
+        preconditioner_: between windows and normal scores.
+        calibration_: of the generator's margins.
+        generator_: latents (batch, time, latents) → normal scores (batch, time, components), with
+            averaged weights.
+        discriminator_: normal scores → logits (batch, 1); None where none was stored.
+        config_: what it was trained with.
+        history_: losses by step, lists under "step", "discriminator" and "generator".
+        layout_: names, types, decimals and dates of the data.
+        notes_: what was seen in the data, a sentence or two each.
+        seconds_: what training took.
     """
 
-    generator: keras.Model
-    preconditioner: Preconditioner
-    calibration: NormalScores
-    config: TrainingConfig
+    _series: Series | None  # of the training; not stored
+    _run: dict[str, Any]  # its identity
 
-    def sample(self, count: int, seed: int = 0) -> np.ndarray:
-        """Return windows, float64 (count, time, features), in the data's units."""
-        return self.preconditioner.inverse_transform(self.scores(count, seed))
+    def __init__(
+        self,
+        window: int = 24,
+        *,
+        steps: int = TrainingConfig.steps,
+        batch_size: int = TrainingConfig.batch_size,
+        learning_rate: float = TrainingConfig.learning_rate,
+        cosine_alpha: float = TrainingConfig.cosine_alpha,
+        beta_1: float = TrainingConfig.beta_1,
+        beta_2: float = TrainingConfig.beta_2,
+        loss: str = TrainingConfig.loss,
+        gp_weight: float = TrainingConfig.gp_weight,
+        gp_fraction: float = TrainingConfig.gp_fraction,
+        gp_sigma: float = TrainingConfig.gp_sigma,
+        ema_decay: float = TrainingConfig.ema_decay,
+        static: int = TrainingConfig.static,
+        dynamic: int = TrainingConfig.dynamic,
+        seed: int = 1,
+        verbose: bool = True,
+    ) -> None:
+        self.window = window
+        self.steps = steps
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.cosine_alpha = cosine_alpha
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.loss = loss
+        self.gp_weight = gp_weight
+        self.gp_fraction = gp_fraction
+        self.gp_sigma = gp_sigma
+        self.ema_decay = ema_decay
+        self.static = static
+        self.dynamic = dynamic
+        self.seed = seed
+        self.verbose = verbose
 
-    def scores(self, count: int, seed: int = 0) -> np.ndarray:
-        """Return calibrated scores, (count, time, components)."""
-        return self.calibration.transform(_raw_scores(self.generator, self.config, count, seed))
+    # --- Training -------------------------------------------------------------------------------
 
+    def fit(
+        self,
+        X: Any,
+        y: None = None,
+        *,
+        folder: str | Path | None = None,
+        resume: bool = False,
+        strategy: tf.distribute.Strategy | None = None,
+        callbacks: Sequence[Callback] = (),
+    ) -> Self:
+        """Train on a series.
 
-def load_pretrained(symbol: str = "GOOG") -> Pretrained:
-    """Return the LSTM-GAN that comes with the course: 24 days of the prices of GOOG.
+        TensorFlow is seeded, and asked for deterministic kernels, for the whole process.
 
-    The weights are those of ``make train``: ``sample(2125, seed=2)`` gives the windows it stores.
+        Args:
+            X: a data frame (dates in the index or in a column), an array (time, features), or a
+                ``Series`` of ours; rows in time order.
+            y: not used; scikit-learn passes it.
+            folder: where checkpoints go. Without one a run that stops is lost.
+            resume: whether to go on from the last checkpoint in ``folder``.
+            strategy: of ``tf.distribute``, from ``get_strategy``; None is one device.
+            callbacks: what to do every so many steps with the ``GanTrainer``.
 
-    Raises:
-        ValueError: for prices of which no weights are shipped.
-        FileNotFoundError: if the file of the weights is missing.
-    """
-    if symbol != "GOOG":
-        raise ValueError(f"There are no weights for {symbol!r}; expected 'GOOG'.")
-    weights = verified("lstm_gan_goog.weights.h5")
-    config = TrainingConfig(seed=1)
-    preconditioner = Preconditioner(24).fit(load_stock(symbol).values)
-    generator = build_generator(24, preconditioner.components, config)
-    generator.load_weights(weights)
-    calibration = NormalScores().fit(_raw_scores(generator, config, 20_000, seed=1))
-    return Pretrained(generator, preconditioner, calibration, config)
+        Raises:
+            ValueError: for data or settings that do not do, or a folder of another run; before
+                anything is written.
+            NonFiniteLossError: if training diverges.
+        """
+        series, config = as_series(X), self.config()
+        if isinstance(self.window, bool) or not isinstance(self.window, int) or self.window < 2:
+            raise ValueError(f"The window is {self.window!r} rows; expected at least 2.")
+        if len(series.values) < self.window + 1:
+            raise ValueError(
+                f"{series.name} has {len(series.values)} rows; "
+                f"expected at least window + 1 = {self.window + 1}."
+            )
+        run, layout = run_folder.identity(series, self.window, config), Layout.of(series)
+        if folder is not None:
+            run_folder.check_folder(Path(folder), run, resume=resume)
+        elif resume:
+            raise ValueError("There is no folder to resume from; expected folder=….")
+        runtime.reproducible(config.seed)
+        real = sliding_windows(series.values, self.window)
+        preconditioner = Preconditioner(self.window).fit(series.values)
+        stride = training_stride(len(real), self.window, preconditioner.components)
+        notes = observations(series, preconditioner)
+        if stride > 1:
+            notes.append(f"Much data: windows start {stride} rows apart, so that memory suffices.")
+        self._say(*notes)
+        trainer = build(preconditioner, preconditioner.transform(real[::stride]), config, strategy)
+        if strategy is not None:
+            self._say(f"{type(strategy).__name__}: {trainer.replicas} replicas.")
+        checkpoint = None if folder is None else Path(folder) / run_folder.CHECKPOINT
+        if folder is not None and checkpoint is not None:
+            self._prepare(trainer, Path(folder), checkpoint, resume, run, layout)
+        start = time.perf_counter()
+        with noticing_lost_workers():
+            trainer.train(folder=checkpoint, callbacks=callbacks)
+        self.history_, self.config_ = trainer.history, config
+        self.preconditioner_, self.layout_, self.notes_ = preconditioner, layout, notes
+        self._run, self._series = run, series
+        if is_chief(strategy):
+            self.calibration_ = calibrate(trainer)
+            self.discriminator_ = trainer.discriminator
+            self._use(trainer.ema_generator)
+        self.seconds_ = time.perf_counter() - start
+        return self
 
+    def config(self) -> TrainingConfig:
+        """Return the settings of the training.
 
-def _raw_scores(
-    generator: keras.Model, config: TrainingConfig, count: int, seed: int
-) -> np.ndarray:
-    stream = tf.constant([config.seed, SAMPLING], tf.int64)
-    seeds = tf.random.fold_in(stream, seed)
-    window = generator.input_shape[1]
-    latents = draw_latents(count, window, config.static, config.dynamic, seeds)
-    generate = tf.function(generator, reduce_retracing=True)
-    return np.concatenate([generate(part).numpy() for part in tf.split(latents, _parts(count))])
+        Raises:
+            ValueError: for one that is not allowed.
+        """
+        names = [field.name for field in dataclasses.fields(TrainingConfig)]
+        return TrainingConfig(**{name: getattr(self, name) for name in names})
 
+    def _prepare(
+        self,
+        trainer: GanTrainer,
+        folder: Path,
+        checkpoint: Path,
+        resume: bool,
+        run: dict[str, Any],
+        layout: Layout,
+    ) -> None:
+        """Take up the last checkpoint, or make room for new ones; write what the run is."""
+        chief = is_chief(trainer.strategy)
+        if resume:
+            step = trainer.resume(checkpoint)
+            if step > trainer.config.steps:
+                raise ValueError(
+                    f"The checkpoint in {checkpoint} is at step {step}, beyond the "
+                    f"{trainer.config.steps} steps asked for."
+                )
+            said = f"Resuming at step {step}." if step else "No checkpoint yet: starting at step 0."
+            self._say(said)
+        elif chief and checkpoint.exists():
+            shutil.rmtree(checkpoint)
+            self._say("The same run was here before: starting over (resume would go on).")
+        if chief:
+            run_folder.write_config(folder, run, layout)
 
-def _parts(count: int, batch: int = 1024) -> list[int]:
-    """Return the sizes of the batches that ``count`` windows are generated in."""
-    positive_integer(count=count)
-    return [min(batch, count - start) for start in range(0, count, batch)]
+    # --- Sampling -------------------------------------------------------------------------------
+
+    def sample(self, count: int = 1, seed: int = 0) -> np.ndarray:
+        """Return windows, float64 (count, window, features), in the data's units.
+
+        The same count and seed give the same windows.
+        """
+        normal_scores = self.sample_normal_scores(count, seed)
+        return self.preconditioner_.inverse_transform(normal_scores)
+
+    def sample_normal_scores(self, count: int = 1, seed: int = 0) -> np.ndarray:
+        """Return calibrated normal scores, (count, window, components)."""
+        self._check_fitted()
+        return self.calibration_.transform(self._generate(count, seed))
+
+    def _generate(self, count: int, seed: int) -> np.ndarray:
+        """Return normal scores as the generator makes them, (count, window, components)."""
+        positive_integer(count=count)
+        stream = tf.constant([self.config_.seed, SAMPLING], tf.int64)
+        latents = draw_latents(
+            count,
+            self.preconditioner_.window,
+            self.config_.static,
+            self.config_.dynamic,
+            tf.random.fold_in(stream, seed),
+        )
+        parts = [self._forward(latents[i : i + BATCH]) for i in range(0, count, BATCH)]
+        return np.concatenate([part.numpy() for part in parts])
+
+    def sample_frame(self, count: int = 1, seed: int = 0, *, start: Any = None) -> pd.DataFrame:
+        """Return windows as a long table: window, date or step, and the columns of the data.
+
+        The types and the decimals are those of the data. The dates go on at the data's cadence,
+        as calendar days or business days, months, hours: they label the rows, and forecast nothing.
+
+        Args:
+            count: how many windows.
+            seed: the same count and seed give the same table.
+            start: the first date of every window, or one for each. By default every window goes
+                on where the data end. Without dates in the data, steps are counted from 0.
+
+        Raises:
+            ValueError: for starts that are no dates, or where the data had none.
+        """
+        return self.to_frame(self.sample(count, seed), start=start)
+
+    def to_frame(self, windows: np.ndarray, *, start: Any = None) -> pd.DataFrame:
+        """Return windows, (windows, time, features), as ``sample_frame`` does."""
+        self._check_fitted()
+        return self.layout_.frame(windows, start)
+
+    # --- Judging --------------------------------------------------------------------------------
+
+    def evaluate(self, X: Any = None) -> pd.DataFrame:
+        """Return the scores of generated windows, of a baseline, and of real against real windows.
+
+        Args:
+            X: the data to compare with, with the columns of the data trained on; by default these.
+
+        Raises:
+            ValueError: if the data are not known, as after loading, or do not fit.
+        """
+        from utils.lstm_gan.report import score_table
+
+        return score_table(*self._real_and_samples(X), self.preconditioner_, self.seconds_)
+
+    def report(self, folder: str | Path, X: Any = None) -> Path:
+        """Write report.md with its pictures, samples.npz and samples.csv; return the report's path.
+
+        Args:
+            folder: where to; made if it is not there.
+            X: as for ``evaluate``.
+
+        Raises:
+            ValueError: as ``evaluate``.
+            OSError: if the folder cannot be written.
+        """
+        from utils.lstm_gan.report import write_report, write_samples
+
+        real, samples = self._real_and_samples(X)
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        write_samples(folder, samples, self.to_frame(samples))
+        return write_report(folder, self, self._data(X), real, samples)
+
+    def _data(self, X: Any) -> Series:
+        self._check_fitted()
+        if X is None and self._series is None:
+            raise ValueError(
+                "This LSTM-GAN was loaded, and its data are not stored with it; expected them as "
+                "an argument."
+            )
+        series = self._series if X is None else as_series(X)
+        assert series is not None
+        if series.columns != self.layout_.columns:
+            raise ValueError(
+                f"The columns are {', '.join(series.columns)}; expected those it was trained on: "
+                f"{', '.join(self.layout_.columns)}."
+            )
+        return series
+
+    def _real_and_samples(self, X: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Return as many real windows as are scored, and as many generated ones."""
+        real = sliding_windows(self._data(X).values, self.preconditioner_.window)
+        count = min(len(real), MOST_WINDOWS)
+        return real[np.linspace(0, len(real) - 1, count).round().astype(int)], self.sample(count, 2)
+
+    # --- Storing --------------------------------------------------------------------------------
+
+    def save(self, folder: str | Path) -> Path:
+        """Write what ``load`` reads to a folder, a new one or one of the same run; return it.
+
+        Raises:
+            ValueError: if the folder holds something else; before anything is written.
+            OSError: if it cannot be written.
+        """
+        self._check_fitted()
+        folder = Path(folder)
+        run_folder.check_folder(folder, self._run)
+        run_folder.write_model(
+            folder,
+            self._run,
+            self.layout_,
+            self.preconditioner_,
+            self.calibration_,
+            self.generator_,
+            self.discriminator_,
+            self.history_,
+        )
+        return folder
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Self:
+        """Return the LSTM-GAN that ``save`` or ``make train`` wrote to a folder.
+
+        Raises:
+            FileNotFoundError: if there is no such folder.
+            ValueError: if it holds no finished run, is damaged, or is of a later version.
+        """
+        folder = Path(folder)
+        stored = run_folder.read_model(folder)
+        gan = cls(stored.window, **dataclasses.asdict(stored.config))
+        gan._take(stored.config, stored.layout, stored.preconditioner, stored.calibration)
+        gan.history_ = stored.history
+        keys = ("data", "window", "training")
+        gan._run = {key: stored.run[key] for key in keys}
+        generator = build_generator(stored.window, stored.preconditioner.components, stored.config)
+        path = folder / run_folder.GENERATOR
+        run_folder.load_weights(generator, path, stored.run.get("weights_sha256"))
+        gan._use(generator)
+        if (folder / run_folder.DISCRIMINATOR).is_file():
+            discriminator = build_discriminator(stored.preconditioner, stored.window, stored.config)
+            run_folder.load_weights(discriminator, folder / run_folder.DISCRIMINATOR)
+            gan.discriminator_ = discriminator
+        return gan
+
+    @classmethod
+    def from_pretrained(cls, name: str = "goog") -> Self:
+        """Return an LSTM-GAN that comes with the course: "goog", 24 days of the prices of GOOG.
+
+        The weights are those of ``make train``: ``sample(2125, seed=2)`` gives the windows it
+        stores.
+
+        Raises:
+            ValueError: for a name of which no weights are shipped.
+            FileNotFoundError: if the file of the weights is missing.
+        """
+        if name.lower() not in PRETRAINED:
+            raise ValueError(
+                f"There are no weights for {name!r}; expected one of {', '.join(PRETRAINED)}."
+            )
+        symbol, file = PRETRAINED[name.lower()]
+        weights = verified(file)
+        gan = cls()
+        config, series = gan.config(), load_stock(symbol)
+        preconditioner = Preconditioner(gan.window).fit(series.values)
+        generator = build_generator(gan.window, preconditioner.components, config)
+        generator.load_weights(weights)
+        gan._take(config, Layout.of(series), preconditioner, NormalScores())
+        gan._series, gan._run = series, run_folder.identity(series, gan.window, config)
+        gan.notes_ = observations(series, preconditioner)
+        gan._use(generator)
+        gan.calibration_ = NormalScores().fit(gan._generate(20_000, seed=1))
+        return gan
+
+    # --- Within ---------------------------------------------------------------------------------
+
+    def _take(
+        self,
+        config: TrainingConfig,
+        layout: Layout,
+        preconditioner: Preconditioner,
+        calibration: NormalScores,
+    ) -> None:
+        self.config_, self.layout_ = config, layout
+        self.preconditioner_, self.calibration_ = preconditioner, calibration
+        self.notes_, self.seconds_ = [], float("nan")
+        self._series = None
+        self.history_ = {"step": [], "discriminator": [], "generator": []}
+        self.discriminator_ = None
+
+    def _use(self, generator: keras.Model) -> None:
+        """Keep the generator, and one compiled function of it for all samples."""
+        self.generator_ = generator
+        self._forward = tf.function(generator, reduce_retracing=True)
+
+    def _check_fitted(self) -> None:
+        if not self.__sklearn_is_fitted__():
+            raise NotFittedError("This LSTM-GAN is not trained yet; expected fit or load first.")
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "generator_")
+
+    def _say(self, *sentences: str) -> None:
+        if self.verbose:
+            print(*sentences, sep="\n")

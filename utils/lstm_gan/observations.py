@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from utils.datasets.cadence import Cadence, duration
 from utils.datasets.series import Series
 from utils.lstm_gan.preconditioner import Preconditioner
 from utils.lstm_gan.transforms import tail_ratio
@@ -23,7 +24,10 @@ def observations(series: Series, preconditioner: Preconditioner) -> list[str]:
     """
     rows, features = series.values.shape
     seen = [f"{series.name}: {rows:,} rows of {features} column{'s' * (features > 1)}."]
+    seen += series.notes
     seen.append(_time_axis(series.times))
+    if series.times is not None and (cadence := Cadence.of(series.times)) is not None:
+        seen.append(f"Generated dates go on in steps of {cadence}.")
     named = dict(zip(series.columns, series.values.T, strict=True))
     varying = {name: column for name, column in named.items() if column.min() != column.max()}
     seen += [
@@ -92,27 +96,18 @@ def _time_axis(times: np.ndarray | None) -> str:
     values, counts = np.unique(steps, return_counts=True)
     usual = values[counts.argmax()]
     if len(values) == 1:
-        return f"Evenly spaced in time, {_duration(usual)} apart, from {first} to {last}."
+        return f"Evenly spaced in time, {duration(usual)} apart, from {first} to {last}."
     after = np.datetime_as_string(times[steps.argmax()], unit="auto")
     parts = [
-        f"Gaps in time, from {first} to {last}: the rows are most often {_duration(usual)} apart "
+        f"Gaps in time, from {first} to {last}: the rows are most often {duration(usual)} apart "
         f"({counts.max() / len(steps):.0%} of the steps), {int((steps > usual).sum()):,} steps are "
-        f"longer, the longest {_duration(steps.max())} (after {after})"
+        f"longer, the longest {duration(steps.max())} (after {after})"
     ]
     if same := int((steps == 0).sum()):
         parts.append(
             f"{same:,} {'row has' if same == 1 else 'rows have'} the time of the row before"
         )
     return "; ".join(parts) + ". A window takes the rows as they follow each other."
-
-
-def _duration(seconds: float) -> str:
-    """Return a length of time in the largest unit that gives at least 1."""
-    units = {"day": 86_400, "hour": 3600, "minute": 60, "second": 1}
-    unit = next((unit for unit, length in units.items() if seconds >= length), "second")
-    count = seconds / units[unit]
-    number = f"{count:.3g}" if count < 1000 else f"{count:,.0f}"
-    return f"{number} {unit}{'s' * (number != '1')}"
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -35,13 +35,7 @@ def build(
     """
     window, components = normal_scores.shape[1], preconditioner.components
     with contextlib.nullcontext() if strategy is None else strategy.scope():
-        discriminator = lstm_discriminator(
-            window,
-            components,
-            sizes=True,
-            level=preconditioner.level_map(window),
-            seed=config.seed + 5000,
-        )
+        discriminator = build_discriminator(preconditioner, window, config)
         generator = build_generator(window, components, config, strategy is not None)
     return GanTrainer(generator, discriminator, normal_scores, config, strategy)
 
@@ -61,14 +55,32 @@ def build_generator(
     )
 
 
+def build_discriminator(
+    preconditioner: Preconditioner, window: int, config: TrainingConfig
+) -> keras.Model:
+    """Return the discriminator of ``build``, untrained."""
+    return lstm_discriminator(
+        window,
+        preconditioner.components,
+        sizes=True,
+        level=preconditioner.level_map(window),
+        seed=config.seed + 5000,
+    )
+
+
+def calibrate(trainer: GanTrainer) -> NormalScores:
+    """Return the calibration of the generator's margins, fitted to one large sample."""
+    return NormalScores().fit(trainer.sample(runtime.budget(20_000, 1_000), seed=1))
+
+
 def generate(
     trainer: GanTrainer, preconditioner: Preconditioner, count: int
 ) -> tuple[NormalScores, np.ndarray]:
     """Calibrate the generator's margins; return the calibration and windows in the data's units.
 
-    The calibration is fitted to one large sample and applied to another, float64
+    The calibration is applied to another sample than it was fitted to. The windows are float64
     (count, time, features): float32 could not tell 1e9 from 1e9 + 1.
     """
-    calibration = NormalScores().fit(trainer.sample(runtime.budget(20_000, 1_000), seed=1))
+    calibration = calibrate(trainer)
     normal_scores = calibration.transform(trainer.sample(count, seed=2))
     return calibration, preconditioner.inverse_transform(normal_scores)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -25,25 +25,37 @@ from utils.files import replacing, write_text
 from utils.lstm_gan.preconditioner import Preconditioner
 from utils.plots.series import autocorrelations, embedding, losses, marginals, real_beside_generated
 
+if TYPE_CHECKING:
+    from utils.lstm_gan.estimator import LstmGan
+
 MOST_PANELS = 12  # columns in a picture
+# What lies beside the report, and how to go on.
+FILES = (
+    "- `samples.npz`: the generated windows, key `samples`, (windows, time, features).",
+    "- `samples.csv`: the same, one row a time step, with dates where the data had them.",
+    "- More windows: `python -m utils.sample FOLDER --windows 5000 --out synthetic.csv`, or in "
+    "Python `LstmGan.load(FOLDER).sample_frame(5000, seed=7)`.",
+    "",
+)
 FEWEST_WINDOWS = 2 * MINIMUM_WINDOWS  # scored; the floor needs two halves
 
 
-def score(
+def score_table(
     real: np.ndarray, samples: np.ndarray, preconditioner: Preconditioner, seconds: float
 ) -> pd.DataFrame:
     """Score the samples, the VAR bootstrap, and real windows against real ones.
 
-    All windows are (windows, time, features) in the data's units; ``seconds`` is what the samples
-    took to make. Under the quick profile the judges are trained for a few steps only: the numbers
-    then mean nothing. With too few windows to split, the scores are left out.
+    All windows are (windows, time, features) in the data's units; ``seconds`` is what training
+    took, not a number where that is not known. Under the quick profile the judges are trained
+    for a few steps only: the numbers then mean nothing. With too few windows to split,
+    the scores are left out.
     """
     resampled = bootstrap_innovations(preconditioner.transform(real), len(real), seed=3)
     bootstrap = preconditioner.inverse_transform(resampled)
     sets = {"LSTM-GAN": samples, "VAR bootstrap": bootstrap, "real vs real (floor)": None}
     table = pd.DataFrame(columns=["discriminative", "strong judge", "predictive", "seconds"])
     for name, windows in runtime.progress(sets.items(), desc="scoring", unit="set"):
-        took = f"{seconds:.0f}" if windows is samples else "–"
+        took = f"{seconds:.0f}" if windows is samples and np.isfinite(seconds) else "–"
         table.loc[name] = [*_scores(real, windows), took]
     return table
 
@@ -67,25 +79,43 @@ def _scores(real: np.ndarray, windows: np.ndarray | None) -> list[str]:
     ]
 
 
-def _write_report(
-    folder: Path,
-    series: Series,
-    seen: Sequence[str],
-    identity: dict[str, Any],
-    table: pd.DataFrame,
-    history: dict[str, list],
-    real: np.ndarray,
-    samples: np.ndarray,
-) -> None:
-    """Write report.md and its pictures; real and samples are (windows, time, features)."""
+def write_samples(folder: Path, samples: np.ndarray, table: pd.DataFrame) -> None:
+    """Write samples.npz, an array (windows, time, features), and samples.csv, a long table."""
+    with replacing(folder / "samples.npz") as path:
+        np.savez_compressed(path, samples=samples)
+    write_csv(folder / "samples.csv", table)
+
+
+def write_csv(path: Path, table: pd.DataFrame) -> None:
+    """Write a table as CSV, the same bytes for the same table."""
+    with replacing(path) as temporary:
+        table.to_csv(temporary, index=False, lineterminator="\n")
+
+
+def write_report(
+    folder: Path, gan: LstmGan, series: Series, real: np.ndarray, samples: np.ndarray
+) -> Path:
+    """Write report.md and its pictures; return its path.
+
+    Args:
+        folder: where to.
+        gan: a trained LSTM-GAN.
+        series: the data.
+        real: windows of the data that are scored, (windows, time, features).
+        samples: as many generated windows.
+    """
+    table = score_table(real, samples, gan.preconditioner_, gan.seconds_)
+    gan._say("", table.to_string(), "")
     columns = series.columns[:MOST_PANELS]
     shown = real[..., :MOST_PANELS], samples[..., :MOST_PANELS], columns
-    pictures = {
-        "losses": ("The two losses", losses, (history,)),
+    pictures: dict[str, tuple[str, Callable[..., Any], tuple[Any, ...]]] = {
+        "losses": ("The two losses", losses, (gan.history_,)),
         "paths": ("Real beside generated windows", real_beside_generated, shown),
         "marginals": ("Distribution of each column", marginals, shown),
         "autocorrelation": ("Autocorrelation within a window", autocorrelations, shown),
     }
+    if not gan.history_["step"]:
+        del pictures["losses"]  # of weights that were shipped, no history is
     if len(real) >= FEWEST_WINDOWS:
         pictures |= {
             "pca": ("Windows in their principal plane", embedding, (real, samples, "pca")),
@@ -97,12 +127,12 @@ def _write_report(
         f"# LSTM-GAN on {series.name}",
         "",
         f"{runtime.report()}.",
-        f"{identity['training']['steps']} training steps, seed {identity['training']['seed']}, "
-        f"windows of {identity['window']} rows. Data: {series.source}.",
+        f"{gan.config_.steps} training steps, seed {gan.config_.seed}, "
+        f"windows of {gan.preconditioner_.window} rows. Data: {series.source}.",
         "",
         "## What the data hold",
         "",
-        *(f"- {sentence}" for sentence in seen),
+        *(f"- {sentence}" for sentence in gan.notes_),
         "",
         "## Ranges",
         "",
@@ -141,7 +171,9 @@ def _write_report(
             plt.gcf().savefig(path, dpi=100)
         plt.close("all")
         lines += [f"## {title}", "", f"![{title}]({name}.png)", ""]
+    lines += ["## Files", "", *FILES]
     write_text(folder / "report.md", "\n".join(lines))
+    return folder / "report.md"
 
 
 def _ranges(series: Series, samples: np.ndarray) -> pd.DataFrame:
@@ -158,7 +190,7 @@ def _ranges(series: Series, samples: np.ndarray) -> pd.DataFrame:
         for name, rows in parts:
             values = zip(summary(rows, axis=0), digits, strict=True)
             table[f"{what}, {name}"] = [f"{value:.{count}g}" for value, count in values]
-    table.index = [name.replace("|", "\\|") for name in series.columns]
+    table.index = pd.Index([name.replace("|", "\\|") for name in series.columns])
     return table
 
 

@@ -1,27 +1,48 @@
-"""The folder that holds a run."""
+"""The folder that holds a run: what it was, and the trained LSTM-GAN.
+
+``config.json`` says what was trained on what; beside it lie the preconditioner, the calibration,
+the weights of the two networks and the history of the losses. Everything is plain text, NumPy
+arrays without pickle, or Keras' weights.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
 import json
+import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import pandas as pd
 
+from utils.datasets.frames import Layout
 from utils.datasets.series import Series
-from utils.files import replacing
+from utils.files import replacing, write_text
 from utils.lstm_gan.config import TrainingConfig
 from utils.lstm_gan.preconditioner import Preconditioner
-from utils.lstm_gan.training import GanTrainer
+from utils.lstm_gan.training import HISTORY
 from utils.lstm_gan.transforms import NormalScores
 
 CONFIG, CHECKPOINT = "config.json", "checkpoint"
+PRECONDITIONER, CALIBRATION = "preconditioner.npz", "calibration.npz"
+GENERATOR, DISCRIMINATOR = "generator.weights.h5", "discriminator.weights.h5"
+FORMAT = 2
+# What format 1, which had no number, called the settings of the training.
+FORMER_NAMES = {
+    "batch": "batch_size",
+    "final_rate": "cosine_alpha",
+    "penalty": "gp_weight",
+    "penalised": "gp_fraction",
+    "sigma": "gp_sigma",
+    "average": "ema_decay",
+}
 
 
-def _identity(series: Series, window: int, config: TrainingConfig) -> dict[str, Any]:
+def identity(series: Series, window: int, config: TrainingConfig) -> dict[str, Any]:
     """Return what makes a run this run: the same identity gives the same weights."""
     return {
         "data": {
@@ -35,23 +56,29 @@ def _identity(series: Series, window: int, config: TrainingConfig) -> dict[str, 
     }
 
 
-def _check_folder(folder: Path, identity: dict[str, Any], resume: bool) -> None:
-    """Refuse a run folder that holds something else than this run."""
+def check_folder(folder: Path, run: dict[str, Any], *, resume: bool = False) -> None:
+    """Refuse a folder that holds something else than this run; ``run`` is its identity.
+
+    Raises:
+        ValueError: with what it holds.
+    """
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"{folder} is a file; expected a folder for the results.")
-    path = folder / CONFIG
-    if not path.exists():
+    if not (folder / CONFIG).exists():
         # A run killed at its very start leaves nothing but a temporary file, which is hidden.
         if folder.is_dir() and any(not path.name.startswith(".") for path in folder.iterdir()):
             raise ValueError(f"{folder} is not empty and holds no run; expected a new folder.")
         return
-    try:
-        stored = _flatten(json.loads(path.read_text(encoding="utf-8")))
-    except ValueError as error:
-        raise ValueError(f"{path} cannot be read ({error}); expected a run's config.") from error
+    config = read_config(folder)
+    if resume and config.get("format", 1) != FORMAT:
+        raise ValueError(
+            f"{folder} was written by an earlier version of the course, whose checkpoints cannot "
+            "be resumed (LstmGan.load still reads what it trained); expected another folder."
+        )
+    stored = flatten(config)
     differing = [
         f"{key} {stored.get(key)!r}, not {value!r}"
-        for key, value in _flatten(identity).items()
+        for key, value in flatten(run).items()
         # To go on with a run for more steps is what --resume is for.
         if stored.get(key) != value and not (resume and key == "training.steps")
     ]
@@ -62,36 +89,181 @@ def _check_folder(folder: Path, identity: dict[str, Any], resume: bool) -> None:
             f"The checkpoint in {folder} belongs to another run ({differing[0]}); "
             "expected the same data, window and settings."
         )
-    raise ValueError(f"{folder} holds another run ({differing[0]}); expected another --out.")
+    raise ValueError(f"{folder} holds another run ({differing[0]}); expected another folder.")
 
 
-def _flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat = {}
+def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return the leaves of nested dictionaries by the dotted names of their branches."""
+    flat: dict[str, Any] = {}
     for key, value in tree.items():
-        flat |= (
-            _flatten(value, f"{prefix}{key}.")
-            if isinstance(value, dict)
-            else {f"{prefix}{key}": value}
-        )
+        if isinstance(value, Mapping):
+            flat |= flatten(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
     return flat
 
 
-def _write_results(
+def write_config(folder: Path, run: dict[str, Any], layout: Layout, **more: Any) -> None:
+    """Write config.json: the run's identity, and the layout of its data."""
+    folder.mkdir(parents=True, exist_ok=True)
+    config = {"format": FORMAT, **run, "layout": layout.state(), **more}
+    write_text(folder / CONFIG, json.dumps(config, indent=2) + "\n")
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """Return the contents of config.json, settings under their present names.
+
+    Raises:
+        FileNotFoundError: if there is no such folder.
+        ValueError: if it holds no run, or a config.json that is none.
+    """
+    if not folder.is_dir():
+        raise FileNotFoundError(f"There is no folder {folder}; expected one that a run wrote.")
+    path = folder / CONFIG
+    if not path.is_file():
+        raise ValueError(f"{folder} holds no run: it has no {CONFIG}.")
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, OSError) as error:
+        raise ValueError(f"{path} cannot be read ({error}); expected a run's config.") from error
+    if not isinstance(config, dict):
+        raise ValueError(f"{path} holds no settings; expected a run's config.")
+    training = config.get("training")
+    if isinstance(training, dict):
+        config["training"] = {FORMER_NAMES.get(key, key): training[key] for key in training}
+    return config
+
+
+@dataclasses.dataclass
+class Stored:
+    """What a run folder holds of a trained LSTM-GAN."""
+
+    window: int
+    config: TrainingConfig
+    layout: Layout
+    run: dict[str, Any]
+    preconditioner: Preconditioner
+    calibration: NormalScores
+    history: dict[str, list[float]]
+
+
+def write_model(
     folder: Path,
-    trainer: GanTrainer,
+    run: dict[str, Any],
+    layout: Layout,
     preconditioner: Preconditioner,
     calibration: NormalScores,
-    samples: np.ndarray,
+    generator: keras.Model,
+    discriminator: keras.Model | None,
+    history: Mapping[str, list],
 ) -> None:
-    with replacing(folder / "history.csv") as path:
-        pd.DataFrame(trainer.history).to_csv(path, index=False)
-    with replacing(folder / "samples.npz") as path:
-        np.savez_compressed(path, samples=samples)
-    with replacing(folder / "preconditioner.npz") as path:
-        np.savez_compressed(path, **preconditioner.arrays())
-    with replacing(folder / "calibration.npz") as path:
-        np.savez_compressed(path, **calibration.arrays())
-    with replacing(folder / "generator.weights.h5") as path:
-        trainer.ema_generator.save_weights(path)
-    with replacing(folder / "discriminator.weights.h5") as path:
-        trainer.discriminator.save_weights(path)
+    """Write a trained LSTM-GAN; each file under a temporary name first, config.json last."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with replacing(folder / HISTORY) as path:
+        pd.DataFrame(history).to_csv(path, index=False)
+    for name, arrays in (
+        (PRECONDITIONER, preconditioner.arrays()),
+        (CALIBRATION, calibration.arrays()),
+    ):
+        with replacing(folder / name) as path:
+            np.savez_compressed(path, **arrays)
+    for name, model in ((GENERATOR, generator), (DISCRIMINATOR, discriminator)):
+        if model is not None:
+            with replacing(folder / name) as path:
+                model.save_weights(path)
+    write_config(folder, run, layout, weights_sha256=weights_hash(generator))
+
+
+def weights_hash(model: keras.Model) -> str:
+    """Return the SHA-256 of a model's weights, in their order."""
+    digest = hashlib.sha256()
+    for weights in model.get_weights():
+        digest.update(np.ascontiguousarray(weights).tobytes())
+    return digest.hexdigest()
+
+
+def read_model(folder: Path) -> Stored:
+    """Return all that a run folder holds but the networks' weights.
+
+    Raises:
+        FileNotFoundError: if there is no such folder.
+        ValueError: if the folder is no finished run, is damaged, or of a later version.
+    """
+    config = read_config(folder)
+    form = config.get("format", 1)
+    if form not in (1, FORMAT):
+        raise ValueError(
+            f"{folder} is of format {form}; this version of the course reads 1 and {FORMAT}."
+        )
+    for name in (PRECONDITIONER, CALIBRATION, GENERATOR, HISTORY):
+        if not (folder / name).is_file():
+            raise ValueError(
+                f"{folder} has no {name}: the run was not finished, or the file was removed."
+            )
+    window = config.get("window")
+    try:
+        training = TrainingConfig(**config["training"])
+        columns = tuple(config["data"]["columns"])
+        layout = _plain(columns) if form == 1 else Layout.from_state(config["layout"])
+        if not isinstance(window, int) or layout.columns != columns:
+            raise ValueError(f"window {window!r}, columns {columns}")
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"{folder / CONFIG} is not as a run writes it ({error}); expected window, training, "
+            "data and layout."
+        ) from error
+    preconditioner = _read(folder / PRECONDITIONER, Preconditioner)
+    preconditioner.window = window
+    calibration = _read(folder / CALIBRATION, NormalScores)
+    if preconditioner.features != len(columns):
+        raise ValueError(
+            f"{folder / PRECONDITIONER} is of {preconditioner.features} columns, {CONFIG} of "
+            f"{len(columns)}; expected files of one run."
+        )
+    try:
+        history = pd.read_csv(folder / HISTORY, float_precision="round_trip").to_dict("list")
+    except (ValueError, pd.errors.ParserError) as error:
+        raise ValueError(f"{folder / HISTORY} cannot be read ({error}).") from error
+    return Stored(
+        window,
+        training,
+        layout,
+        config,
+        preconditioner,
+        calibration,
+        {str(name): values for name, values in history.items()},
+    )
+
+
+def load_weights(model: keras.Model, path: Path, sha256: str | None = None) -> None:
+    """Load a model's weights; check them against a hash where one is known.
+
+    Raises:
+        ValueError: if the file is damaged or of another network.
+    """
+    try:
+        model.load_weights(path)
+    except (OSError, ValueError, KeyError, AttributeError) as error:
+        reason = " ".join(str(error).split())[:100]
+        raise ValueError(
+            f"{path} is damaged, or of another network ({reason}); expected the weights of a run."
+        ) from error
+    if sha256 is not None and weights_hash(model) != sha256:
+        raise ValueError(
+            f"{path} is damaged, or of another run: its weights are not those that {CONFIG} names."
+        )
+
+
+def _read(path: Path, kind: type) -> Any:
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return kind.from_arrays(arrays)  # type: ignore[attr-defined]
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        reason = " ".join(str(error).split())[:100]
+        raise ValueError(f"{path} is damaged ({reason}); expected arrays of a run.") from error
+
+
+def _plain(columns: tuple[str, ...]) -> Layout:
+    """Return the layout of a run of format 1, which kept the columns' names alone."""
+    count = len(columns)
+    return Layout(columns, ("",) * count, ("float64",) * count, (None,) * count)

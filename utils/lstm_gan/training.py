@@ -80,7 +80,11 @@ class GanTrainer:
         self._draw_latents = latents or (
             lambda count, seed: draw_latents(count, window, config.static, config.dynamic, seed)
         )
-        self.real, self._draw_real = (None, real) if callable(real) else from_arrays(real)
+        self.real: tf.Tensor | None = None
+        if callable(real):
+            self._draw_real = real
+        else:
+            self.real, self._draw_real = from_arrays(real)
         check_shapes(self._draw_real, self._draw_latents, generator, discriminator)
         self.replicas = 1 if strategy is None else strategy.num_replicas_in_sync
         for rows in (config.batch_size, config.gp_rows if config.gp_weight else 0):
@@ -270,7 +274,8 @@ class GanTrainer:
             )
         log = pd.read_csv(Path(folder) / HISTORY, float_precision="round_trip")
         # The losses are written before the checkpoint, so they may be ahead of it.
-        self.history = log[log["step"] <= self.step].to_dict("list")
+        kept = log[log["step"] <= self.step]
+        self.history = {str(name): kept[name].tolist() for name in kept}
         return self.step
 
     def _check_in_step(self, strategy: tf.distribute.Strategy) -> None:
