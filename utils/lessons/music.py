@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
 from scipy.io import wavfile
 
 VOICES = ("soprano", "alto", "tenor", "bass")
@@ -61,26 +62,6 @@ def grid_to_notes(pitches: np.ndarray, onsets: np.ndarray) -> list[Note]:
             if column[start]:
                 notes.append(Note(voice, int(start), int(end - start), int(column[start])))
     return notes
-
-
-def notes_to_grid(
-    notes: Sequence[Note], steps: int, voices: int = 4
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return pitches (int) and onsets (bool), each ``(steps, voices)``, of these notes.
-
-    Raises:
-        ValueError: if a note lies outside the grid, or two of a voice overlap.
-    """
-    pitches = np.zeros((steps, voices), int)
-    onsets = np.zeros((steps, voices), bool)
-    for note in notes:
-        span = slice(note.start, note.start + note.length)
-        if not (0 <= note.voice < voices and 0 <= note.start < span.stop <= steps):
-            raise ValueError(f"{note} lies outside a grid of {steps} steps and {voices} voices.")
-        if pitches[span, note.voice].any():
-            raise ValueError(f"{note} overlaps another note of its voice.")
-        pitches[span, note.voice], onsets[note.start, note.voice] = note.pitch, True
-    return pitches, onsets
 
 
 def pitch_class_histogram(pitches: np.ndarray) -> np.ndarray:
@@ -221,8 +202,8 @@ def _shares_inside(shares: np.ndarray) -> np.ndarray:
 
 
 def piano_roll(
-    pitches: np.ndarray, onsets: np.ndarray, ax: plt.Axes | None = None, title: str = ""
-) -> plt.Axes:
+    pitches: np.ndarray, onsets: np.ndarray, ax: Axes | None = None, title: str = ""
+) -> Axes:
     """Draw one piece: time across in quarters, pitch upwards, a bar a note, a colour a voice.
 
     Args:
@@ -347,78 +328,12 @@ def midi_bytes(notes: Sequence[Note], quarters_a_minute: float = 75, program: in
     )
 
 
-def read_midi(content: bytes) -> list[Note]:
-    """Return the notes of a MIDI file such as ``midi_bytes`` writes, in its order of voices.
-
-    The voice is the channel; times must fall on the grid of sixteenths.
-
-    Raises:
-        ValueError: if it is no MIDI file of format 0 or 1, is cut off, or does not fit the grid.
-    """
-    try:
-        kind, length, form, count, division = struct.unpack_from(">4sIHHH", content)
-    except struct.error:
-        raise ValueError("The file is too short for a MIDI file.") from None
-    if kind != b"MThd" or length != 6 or form > 1 or not 0 < division < 0x8000:
-        raise ValueError("The file is no MIDI file of format 0 or 1 that counts in quarters.")
-    notes, place = [], 14
-    try:
-        for _ in range(count):
-            kind, length = struct.unpack_from(">4sI", content, place)
-            track = content[place + 8 : place + 8 + length]
-            if kind != b"MTrk" or len(track) < length:
-                raise ValueError("A track of the MIDI file is missing or cut off.")
-            notes += _read_track(track, division)
-            place += 8 + length
-    except (struct.error, IndexError):
-        raise ValueError("The MIDI file is cut off, or damaged.") from None
-    return sorted(notes)
-
-
-def _read_track(track: bytes, division: int) -> list[Note]:
-    notes, began, place, tick, status = [], {}, 0, 0, 0
-    while place < len(track):
-        wait, place = _read_variable_length(track, place)
-        tick += wait
-        if track[place] & 0x80:  # else the status of the event before holds on
-            status, place = track[place], place + 1
-        if status in (0xFF, 0xF0, 0xF7):  # a meta event has a kind, all have a length
-            length, place = _read_variable_length(track, place + (status == 0xFF))
-            place += length
-            continue
-        data = track[place : place + (1 if 0xC0 <= status < 0xE0 else 2)]
-        place += len(data)
-        if status & 0xF0 not in (0x80, 0x90):
-            continue
-        key = status & 0x0F, data[0]
-        if status & 0xF0 == 0x90 and data[1]:
-            began[key] = tick
-        elif key in began:
-            times = STEPS_A_QUARTER * np.array([began[key], tick - began.pop(key)]) / division
-            if (times % 1).any():
-                raise ValueError(f"A note of {times[1]:.2f} sixteenths is not on the grid.")
-            notes.append(Note(key[0], *times.astype(int).tolist(), key[1]))
-    if began:
-        raise ValueError("A note of the MIDI file never ends.")
-    return notes
-
-
 def _variable_length(number: int) -> bytes:
     """Return a number in groups of seven bits, the highest first; all but the last have bit 8."""
     groups = [number & 0x7F]
     while number := number >> 7:
         groups.append(number & 0x7F | 0x80)
     return bytes(reversed(groups))
-
-
-def _read_variable_length(content: bytes, place: int) -> tuple[int, int]:
-    """Return the number that begins there, and the place after it."""
-    number = 0
-    while True:
-        number = number << 7 | content[place] & 0x7F
-        place += 1
-        if not content[place - 1] & 0x80:
-            return number, place
 
 
 def _pitches(pitches: np.ndarray) -> np.ndarray:
