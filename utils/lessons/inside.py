@@ -87,7 +87,7 @@ def ablate(weights: Sequence[np.ndarray], units: int | Iterable[int]) -> list[np
     if len(weights) != 3 or np.shape(weights[2]) != (4 * len(weights[1]),):
         raise ValueError("The weights are not an LSTM's: expected kernel, recurrent kernel, bias.")
     count = len(weights[1])
-    chosen = np.atleast_1d(np.asarray(units if np.isscalar(units) else list(units)))
+    chosen = np.atleast_1d(np.asarray(list(units) if isinstance(units, Iterable) else units))
     if chosen.size and not (chosen.min() >= 0 and chosen.max() < count):
         raise ValueError(f"The units are {chosen.tolist()}; expected 0 to {count - 1}.")
     kept = [np.array(weight) for weight in weights]

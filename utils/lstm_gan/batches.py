@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 # A batch: samples (batch, …), or these and what each of them was asked to be (batch, …).
-Batch = tf.Tensor | tuple[tf.Tensor, tf.Tensor]
+Batch: TypeAlias = tf.Tensor | tuple[tf.Tensor, tf.Tensor]
 Draw = Callable[[int, tf.Tensor], Batch]
 
 
@@ -45,7 +45,7 @@ def from_arrays(real: np.ndarray | tuple[np.ndarray, np.ndarray]) -> tuple[tf.Te
 
 def check_shapes(
     draw_real: Draw,
-    draw_latents: Draw,
+    draw_latents: Callable[[int, tf.Tensor], tf.Tensor],
     generator: keras.Model,
     discriminator: keras.Model,
 ) -> None:

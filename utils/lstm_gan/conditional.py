@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import keras
 from keras import ops
@@ -22,13 +23,13 @@ class Clock(keras.layers.Layer):
     section 3.5, arXiv 1706.03762, with the frequencies set by the window.
     """
 
-    def __init__(self, hands: int = 3, **options) -> None:
+    def __init__(self, hands: int = 3, **options: Any) -> None:
         """Take the number of ``hands``, each twice as fast as the one before."""
         super().__init__(**options)
         positive_integer(hands=hands)
         self.hands = hands
 
-    def call(self, inputs):
+    def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
         """Return the sequence and its clock side by side."""
         time = ops.arange(inputs.shape[1], dtype=inputs.dtype) / inputs.shape[1]
         angles = 2 * math.pi * time[:, None] * 2.0 ** ops.arange(self.hands, dtype=inputs.dtype)
@@ -36,7 +37,7 @@ class Clock(keras.layers.Layer):
         hands = ops.broadcast_to(hands, (ops.shape(inputs)[0], *hands.shape))
         return ops.concatenate([inputs, hands], axis=-1)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Return what a file needs to build the layer again."""
         return {**super().get_config(), "hands": self.hands}
 

@@ -6,6 +6,8 @@ both from seaborn's colour-blind palette.
 
 from __future__ import annotations
 
+from typing import Literal
+
 import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
@@ -15,6 +17,7 @@ PALETTE = sns.color_palette("colorblind")
 REAL, GENERATED, HIDDEN = PALETTE[0], PALETTE[1], PALETTE[2]
 INK = "0.25"
 Color = str | tuple[float, float, float]
+Share = bool | Literal["none", "all", "row", "col"]  # of an axis, between the panels of a figure
 
 
 def finish(ax: Axes, title: str, xlabel: str, ylabel: str) -> None:
@@ -46,8 +49,8 @@ def _grid(
     title: str,
     *,
     size: tuple[float, float],
-    sharex: bool | str = False,
-    sharey: bool | str = False,
+    sharex: Share = False,
+    sharey: Share = False,
 ) -> np.ndarray:
     """Return ``(panels,)`` axes: those given, or a new figure's with the title above all.
 

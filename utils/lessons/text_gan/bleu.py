@@ -39,7 +39,7 @@ def bleu(
     positive_integer(order=order)
     rows = [tuple(np.asarray(row).tolist()) for row in candidates]
     among_themselves = references is None
-    others = rows if among_themselves else [tuple(np.asarray(r).tolist()) for r in references]
+    others = rows if references is None else [tuple(np.asarray(r).tolist()) for r in references]
     if len(others) < 1 + among_themselves or not rows:
         raise ValueError("There is nothing to compare with; expected at least two texts.")
     scores = np.zeros((len(rows), order))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
@@ -22,7 +25,7 @@ class Stamp(keras.layers.Layer):
     the picture as ``draw`` does.
     """
 
-    def build(self, input_shape):
+    def build(self, input_shape: Sequence[tuple[int | None, ...]]) -> None:
         """Prepare which pixel of a picture goes where: a matrix (64, 25 · 256), nothing learnt."""
         rows, columns, down, right = np.indices((DIGIT, DIGIT, CELLS, CELLS)).reshape(4, -1)
         stamps = np.zeros((DIGIT, DIGIT, CELLS, CELLS, SIDE, SIDE), "float32")
@@ -30,7 +33,7 @@ class Stamp(keras.layers.Layer):
         self.stamps = stamps.reshape(DIGIT**2, -1)
         self.built = True
 
-    def call(self, inputs):
+    def call(self, inputs: Sequence[keras.KerasTensor]) -> keras.KerasTensor:
         """Return the frames."""
         pictures, maps = inputs
         everywhere = ops.matmul(ops.reshape(pictures, (-1, DIGIT**2)), self.stamps)
@@ -131,11 +134,11 @@ def _start(seed: int) -> keras.initializers.Initializer:
     return keras.initializers.GlorotUniform(seed=seed)
 
 
-def _dense(units: int, seed: int, name: str, **options) -> keras.layers.Layer:
+def _dense(units: int, seed: int, name: str, **options: Any) -> keras.layers.Layer:
     return keras.layers.Dense(units, kernel_initializer=_start(seed), name=name, **options)
 
 
-def _conv(filters: int, size: int, seed: int, name: str, **options) -> keras.layers.Layer:
+def _conv(filters: int, size: int, seed: int, name: str, **options: Any) -> keras.layers.Layer:
     options = {"padding": "same"} | options
     return keras.layers.Conv2D(filters, size, kernel_initializer=_start(seed), name=name, **options)
 
