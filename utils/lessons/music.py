@@ -32,7 +32,10 @@ TICKS_A_STEP = 120  # of a MIDI file: 480 a quarter
 
 
 class Note(NamedTuple):
-    """A note: its voice from 0, its first step, its length in steps, its MIDI pitch."""
+    """A note: its voice from 0, its first step, its length in steps, its MIDI pitch.
+
+    Used in lesson 15.1.
+    """
 
     voice: int
     start: int
@@ -42,6 +45,8 @@ class Note(NamedTuple):
 
 def grid_to_notes(pitches: np.ndarray, onsets: np.ndarray) -> list[Note]:
     """Return the notes of one piece, in the order of voices, then of time.
+
+    Defined in lesson 15.1.
 
     A note begins at an onset and sounds on until the next onset, a silence, or the end. Where a
     pitch changes without an onset, or sounds first, a note begins as well.
@@ -67,6 +72,8 @@ def grid_to_notes(pitches: np.ndarray, onsets: np.ndarray) -> list[Note]:
 def pitch_class_histogram(pitches: np.ndarray) -> np.ndarray:
     """Return the share of sounding time of each pitch class, C to B, shape ``(…, 12)``.
 
+    Used in lesson 15.3.
+
     Args:
         pitches: shape ``(…, steps, voices)``.
 
@@ -83,6 +90,8 @@ def pitch_class_histogram(pitches: np.ndarray) -> np.ndarray:
 
 def major_tonic(pitches: np.ndarray) -> np.ndarray:
     """Return the tonic, 0 (C) to 11 (B), of the major scale that holds most of the sounding time.
+
+    Used in lesson 15.2.
 
     It stands for a key signature: a piece in A minor fits C major. Between scales that hold as
     much, the mean of the notes on the circle of fifths decides: each pitch class p stands at the
@@ -106,6 +115,8 @@ def major_tonic(pitches: np.ndarray) -> np.ndarray:
 def out_of_key(pitches: np.ndarray) -> np.ndarray:
     """Return the share of sounding time outside the major scale that fits best, shape ``(…)``.
 
+    Defined in lesson 15.3.
+
     Args:
         pitches: shape ``(…, steps, voices)``.
     """
@@ -115,6 +126,8 @@ def out_of_key(pitches: np.ndarray) -> np.ndarray:
 def degree_histogram(pitches: np.ndarray) -> np.ndarray:
     """Return the pitch-class histogram counted from each piece's own ``major_tonic``, ``(…, 12)``.
 
+    Used in lesson 15.3.
+
     So pieces in different keys can be averaged. In a minor piece the tonic stands at 9.
     """
     shares, tonic = pitch_class_histogram(pitches), major_tonic(pitches)
@@ -123,6 +136,8 @@ def degree_histogram(pitches: np.ndarray) -> np.ndarray:
 
 def voice_leading_histogram(pitches: np.ndarray, onsets: np.ndarray) -> np.ndarray:
     """Return how often a voice moves by −12, …, 12 semitones from a note to the next.
+
+    Used in lesson 15.3.
 
     Args:
         pitches, onsets: ``(windows, steps, voices)``.
@@ -150,6 +165,8 @@ def voice_leading_histogram(pitches: np.ndarray, onsets: np.ndarray) -> np.ndarr
 
 def consonance(pitches: np.ndarray) -> np.ndarray:
     """Return the share of sounding pairs of voices that are consonant, shape ``(…)``.
+
+    Defined in lesson 15.3.
 
     Consonant are unisons, thirds, fifths, sixths and octaves, and fourths where neither note is
     the lowest one that sounds. Each step counts once, whether or not a note begins there.
@@ -180,6 +197,8 @@ def consonance(pitches: np.ndarray) -> np.ndarray:
 def total_variation(one: np.ndarray, other: np.ndarray) -> float:
     """Return half the sum of |p − q|, from 0 (equal) to 1 (disjoint), averaged over rows.
 
+    Used in lesson 15.3.
+
     Args:
         one, other: distributions along the last axis, of equal shape.
 
@@ -206,6 +225,8 @@ def piano_roll(
 ) -> Axes:
     """Draw one piece: time across in quarters, pitch upwards, a bar a note, a colour a voice.
 
+    Used in lesson 15.1.
+
     Args:
         pitches, onsets: ``(steps, voices)``.
         ax: where to draw; a new figure if None.
@@ -228,6 +249,8 @@ def synthesise(
     pitches: np.ndarray, onsets: np.ndarray, *, quarters_a_minute: float = 75, rate: int = 8000
 ) -> np.ndarray:
     """Return the sound of one piece, float32 from −1 to 1, ``rate`` samples a second.
+
+    Defined in lesson 15.10.
 
     Each note is a sum of sines at 1, 2, … times its frequency, the k-th 1/k² as strong in power,
     below half the rate (those above would come back as wrong notes), with a swift attack and
@@ -272,6 +295,8 @@ def synthesise(
 def wav_bytes(sound: np.ndarray, rate: int = 8000) -> bytes:
     """Return a WAV file of 8 bits a sample, one channel: small, with a faint hiss.
 
+    Used in lesson 15.10.
+
     Args:
         sound: from −1 to 1, shape ``(samples,)``.
         rate: samples a second.
@@ -289,6 +314,8 @@ def wav_bytes(sound: np.ndarray, rate: int = 8000) -> bytes:
 
 def midi_bytes(notes: Sequence[Note], quarters_a_minute: float = 75, program: int = 19) -> bytes:
     """Return a standard MIDI file, format 1: a track with the tempo, then one for each voice.
+
+    Used in lesson 15.11.
 
     Args:
         notes: starts and lengths in sixteenths.

@@ -16,6 +16,8 @@ from utils.lstm_gan.networks import lstm
 class Clock(keras.layers.Layer):
     """Append to a sequence the hands of a clock: sines and cosines of 1, 2, 4, … turns a window.
 
+    Defined in lesson 13.6.
+
     (batch, time, features) → (batch, time, features + 2·hands). A recurrent network would else
     have to count the steps to know where in the window it is.
 
@@ -55,6 +57,8 @@ def conditional_lstm_generator(
     seed: int = 0,
 ) -> keras.Model:
     """Return a generator that is told what to make.
+
+    Defined in lesson 13.6.
 
     It maps ``[latents (batch, window, latent), labels (batch,)]`` to windows
     (batch, window, features). A label's row of the embedding, repeated over the window, and a
@@ -112,6 +116,8 @@ def conditional_lstm_discriminator(
     seed: int = 0,
 ) -> keras.Model:
     """Return a projection discriminator: ``[windows, labels]`` → logits (batch, 1).
+
+    Defined in lesson 13.6.
 
     Windows are (batch, window, features), labels (batch,). With φ(x), the mean and the last of
     the last LSTM's states, the logit is ``w·φ(x) + b + e_y·φ(x)``: one direction for what every

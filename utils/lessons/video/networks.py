@@ -19,6 +19,8 @@ SHARPNESS = 3.0  # of the generator's softmax over places and of its pictures' s
 class Stamp(keras.layers.Layer):
     """Prints a picture at the places of a map, as strongly as the map says.
 
+    Used in lesson 16.6.
+
     ``[pictures (batch, 8, 8), maps (batch, frames, 5, 5)]`` → frames (batch, frames, 16, 16). The
     map's cells are 2 pixels apart: this is a transposed convolution of stride 2, with no padding,
     whose kernel is the clip's own picture. Where a map is 1 at one place and 0 elsewhere, it moves
@@ -46,6 +48,8 @@ def conv_lstm_generator(
     frames: int, *, content: int = 8, push: int = 6, filters: int = 24, seed: int = 0
 ) -> keras.Model:
     """Return the generator: latents (batch, frames, content + 25 + push) → (batch, frames, 256).
+
+    Used in lesson 16.6.
 
     It reads the latents of the first frame. Their first ``content`` numbers say what is shown: two
     dense layers turn them into a picture of 8 × 8. The others say how it is launched: the largest
@@ -94,6 +98,8 @@ def conv_lstm_discriminator(
     frames: int, *, filters: int = 16, recurrent: bool = True, seed: int = 0
 ) -> keras.Model:
     """Return the discriminator: clips (batch, frames, 256) → logits (batch, 1).
+
+    Used in lesson 16.7.
 
     The stamp's mirror image: a convolution of size 8 and stride 2 looks, at each of the 5 × 5
     places, at what a picture there would cover, and one of size 1 combines what it finds. A
