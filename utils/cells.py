@@ -44,6 +44,8 @@ def _require_shape(name: str, array: np.ndarray, expected: tuple[int | None, ...
 class RnnWeights(NamedTuple):
     """The weights of a simple recurrent network, or their gradients, in the equations' layout.
 
+    Defined in lesson 1.2.
+
     Attributes:
         w_xh: input to hidden, shape ``(units, features)``.
         w_hh: hidden to hidden, shape ``(units, units)``.
@@ -94,6 +96,8 @@ def rnn_forward(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Run h_t = tanh(W_hh h_{t-1} + W_xh x_t + b_h), y_t = W_hy h_t + b_y over a batch.
 
+    Defined in lesson 1.2.
+
     Args:
         inputs: x, shape ``(time, batch, features)``.
         weights: in the equations' layout.
@@ -125,6 +129,8 @@ def rnn_backward(
     inputs: np.ndarray, states: np.ndarray, output_gradients: np.ndarray, weights: RnnWeights
 ) -> tuple[RnnWeights, np.ndarray, np.ndarray]:
     """Return the gradients of a loss by backpropagation through time.
+
+    Defined in lesson 1.4.
 
     With g_t = ∂L/∂y_t, what reaches the inside of the tanh at step t comes from the output of
     that step and from the next state::
@@ -202,13 +208,11 @@ def _require_step_shapes(
 
 
 def rnn_step(
-    x: np.ndarray,
-    state: State,
-    kernel: np.ndarray,
-    recurrent_kernel: np.ndarray,
-    bias: np.ndarray,
+    x: np.ndarray, state: State, kernel: np.ndarray, recurrent_kernel: np.ndarray, bias: np.ndarray
 ) -> State:
     """Return the next state ``(h,)`` of a simple recurrent cell.
+
+    Defined in lesson 1.2.
 
     Args:
         x: the step's inputs, shape ``(batch, features)``.
@@ -227,13 +231,11 @@ def rnn_step(
 
 
 def lstm_step(
-    x: np.ndarray,
-    state: State,
-    kernel: np.ndarray,
-    recurrent_kernel: np.ndarray,
-    bias: np.ndarray,
+    x: np.ndarray, state: State, kernel: np.ndarray, recurrent_kernel: np.ndarray, bias: np.ndarray
 ) -> State:
     """Return the next state ``(h, c)`` of an LSTM: what it shows, and what it keeps.
+
+    Defined in lesson 3.3.
 
     Args:
         x: the step's inputs, shape ``(batch, features)``.
@@ -257,13 +259,11 @@ def lstm_step(
 
 
 def gru_step(
-    x: np.ndarray,
-    state: State,
-    kernel: np.ndarray,
-    recurrent_kernel: np.ndarray,
-    bias: np.ndarray,
+    x: np.ndarray, state: State, kernel: np.ndarray, recurrent_kernel: np.ndarray, bias: np.ndarray
 ) -> State:
     """Return the next state ``(h,)`` of a GRU whose reset gate acts after the product.
+
+    Defined in lesson 3.4.
 
     This is Keras' ``reset_after=True``, the form that cuDNN computes: the inputs and the state
     each have a bias, and the reset gate multiplies the state's product, its bias included.
@@ -294,6 +294,8 @@ def run_cell(
     step: Callable[..., State], inputs: np.ndarray, state: State, *weights: np.ndarray
 ) -> tuple[np.ndarray, State]:
     """Apply a step to every time step in turn.
+
+    Used in lesson 3.3.
 
     Args:
         step: ``rnn_step``, ``lstm_step`` or ``gru_step``.
@@ -362,6 +364,8 @@ class _Cell(keras.layers.Layer):
 class RNNCell(_Cell):
     """h' = tanh(x W + h U + b), the simple recurrent cell.
 
+    Used in lesson 3.4.
+
     Use it as ``keras.layers.RNN(RNNCell(units))`` on inputs ``(batch, time, features)``. Its
     weights are kernel W ``(features, units)``, recurrent kernel U ``(units, units)`` and bias
     ``(units,)``, as in ``keras.layers.SimpleRNN``. Raises ValueError for units below 1.
@@ -376,6 +380,8 @@ class RNNCell(_Cell):
 @keras.saving.register_keras_serializable(package="course")
 class LSTMCell(_Cell):
     """c' = f ⊙ c + i ⊙ candidate, h' = o ⊙ tanh(c'), the cell that can keep what it has seen.
+
+    Used in lesson 3.4.
 
     Use it as ``keras.layers.RNN(LSTMCell(units))`` on inputs ``(batch, time, features)``. Its
     weights have the shapes ``(features, 4 · units)``, ``(units, 4 · units)`` and
@@ -406,6 +412,8 @@ class LSTMCell(_Cell):
 @keras.saving.register_keras_serializable(package="course")
 class GRUCell(_Cell):
     """h' = z ⊙ h + (1 − z) ⊙ candidate, one gate for both keeping and letting in.
+
+    Used in lesson 3.4.
 
     Use it as ``keras.layers.RNN(GRUCell(units))`` on inputs ``(batch, time, features)``. Its
     weights have the shapes ``(features, 3 · units)``, ``(units, 3 · units)`` and

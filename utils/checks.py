@@ -17,8 +17,7 @@ def positive_integer(**values: object) -> None:
         ValueError: for anything else, True and 2.0 too.
     """
     for name, value in values.items():
-        whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-        if not whole or value < 1:
+        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
             raise ValueError(f"{name} is {value!r}; expected a positive integer.")
 
 

@@ -29,6 +29,8 @@ Discriminator = Callable[[tf.Tensor], tf.Tensor]
 class GanLoss:
     """The two losses of a GAN, one for each player.
 
+    Used in lesson 7.4.
+
     Attributes:
         name: the key in ``LOSSES``.
         discriminator: ``(real_logits, fake_logits) -> scalar``, which the discriminator minimises.
@@ -174,6 +176,8 @@ LOSSES: dict[str, GanLoss] = {
 def get_loss(name: str) -> GanLoss:
     """Return the loss of that name.
 
+    Used in lesson 7.9.
+
     Raises:
         ValueError: if there is none; the message lists the known names.
     """
@@ -204,6 +208,8 @@ def gradient_penalty(
 ) -> tf.Tensor:
     """Return γ/2 · E[‖∇ₓD(x)‖²], exactly. On real samples this is R1, on fake ones R2.
 
+    Defined in lesson 9.8, "6. R1".
+
     To train on it is to differentiate a gradient, so every operation of the discriminator needs
     a second derivative. cuDNN's LSTM has none: there, use ``finite_difference_penalty``.
 
@@ -227,6 +233,8 @@ def finite_difference_from_logits(
 ) -> tf.Tensor:
     """Return γ/2 · E[((D(x + σε) − D(x)) / σ)²] from logits that are already known.
 
+    Used in lesson 13.7.
+
     For a caller who evaluates x and x + σε in one batch; see ``finite_difference_penalty``.
 
     Args:
@@ -247,13 +255,11 @@ def finite_difference_from_logits(
 
 
 def finite_difference_penalty(
-    discriminator: Discriminator,
-    samples: tf.Tensor,
-    gamma: float,
-    sigma: float,
-    noise: tf.Tensor,
+    discriminator: Discriminator, samples: tf.Tensor, gamma: float, sigma: float, noise: tf.Tensor
 ) -> tf.Tensor:
     """Return γ/2 · E[((D(x + σε) − D(x)) / σ)²], the gradient penalty without its gradient.
+
+    Defined in lesson 9.8, "8. A penalty by finite differences".
 
     For small σ the quotient is the slope of D along ε, and for ε ~ N(0, I) the mean of its
     square is E[(ε · ∇D)²] = ‖∇D‖²: over ε, and as σ → 0, this is ``gradient_penalty``. It asks
@@ -282,6 +288,8 @@ def wgan_gp_penalty(
     critic: Discriminator, real: tf.Tensor, fake: tf.Tensor, weight: float, mix: tf.Tensor
 ) -> tf.Tensor:
     """Return weight · E[(‖∇D(x̂)‖₂ − 1)²] at x̂ = mix · real + (1 − mix) · fake.
+
+    Defined in lesson 9.8, "4. Wasserstein, with a gradient penalty".
 
     Args:
         critic: maps samples to logits, each logit from its own sample only.
@@ -315,6 +323,8 @@ def smoothed_discriminator(
 ) -> tf.Tensor:
     """Return the discriminator's cross-entropy with the real label 1 − smoothing instead of 1.
 
+    Defined in lesson 9.8, "12. Label smoothing".
+
     Only the real label is smoothed::
 
         −(1 − ε) E[log D(x)] − ε E[log(1 − D(x))] − E[log(1 − D(G(z)))]
@@ -343,6 +353,8 @@ def smoothed_discriminator(
 def clip_weights(weights: Sequence[tf.Variable], limit: float) -> None:
     """Cut every weight off at ±limit, in place, as the first WGAN does after a critic's step.
 
+    Used in lesson 9.8, "3. Wasserstein, with clipped weights".
+
     Raises:
         ValueError: unless the limit is finite and above 0.
 
@@ -357,6 +369,8 @@ def clip_weights(weights: Sequence[tf.Variable], limit: float) -> None:
 
 def quantile_loss(quantiles: Sequence[float]) -> Loss:
     """Return the quantile (pinball) loss of a network that forecasts several quantiles at once.
+
+    Defined in lesson 4.11.
 
     With the error e = target − predicted, a forecast of the quantile τ costs
 

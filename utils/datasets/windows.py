@@ -10,6 +10,8 @@ from utils.checks import positive_integer
 def sliding_windows(series: np.ndarray, length: int, stride: int = 1) -> np.ndarray:
     """Return the windows of ``series`` as a read-only view, without copying.
 
+    Used in lesson 0.1.
+
     Args:
         series: values of shape (time, features).
         length: rows in a window.
@@ -36,6 +38,8 @@ def forecast_windows(
     values: np.ndarray, history: int, horizon: int, stride: int = 1
 ) -> tuple[np.ndarray, np.ndarray]:
     """Cut a series into what a forecaster reads and what it is to forecast.
+
+    Defined in lesson 4.3.
 
     Window i reads the ``history`` rows from row i·stride on; its targets are the ``horizon`` rows
     after them. Both are read-only views of ``values``, without copying. Cut each part of a split

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -226,7 +227,7 @@ def within_spread(
     """
     real, fake = check_windows(real, "real"), check_windows(fake, "fake")
     check_same_shape(real, "real", fake, "fake")
-    options = {"columns": columns, "logarithms": logarithms}
+    options: dict[str, Any] = {"columns": columns, "logarithms": logarithms}
     table = pd.DataFrame(
         {"real": stylised_facts(real, **options), "generated": stylised_facts(fake, **options)}
     )

@@ -21,11 +21,6 @@ BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8  # Adam's defaults in TensorFlow 1
 Weights = list[tf.Tensor]
 
 
-# A judge's weights, in order: for each layer the kernel (3·units, inputs), the recurrent kernel
-# (3·units, units) and the bias (3·units, 1), with the gates in Keras' order: update z, reset r,
-# candidate c; then the dense kernel (1, units) and its bias (1, 1). `stack` adds the judge axis.
-
-
 def initial_weights(
     rng: np.random.Generator, inputs: int, layers: int, units: int
 ) -> list[np.ndarray]:
@@ -74,7 +69,7 @@ def _recurrence(projected: tf.Tensor, recurrent: tf.Tensor) -> tuple[tf.Tensor, 
     def array(height: int) -> tf.TensorArray:
         return tf.TensorArray(tf.float32, time, element_shape=(judges, height, windows))
 
-    def forward(t, h, *history):
+    def forward(t: tf.Tensor, h: tf.Tensor, *history: tf.TensorArray) -> tuple:
         x = projected[t]
         gates = tf.sigmoid(x[:, : 2 * units] + of_gates @ h)
         z, r = gates[:, :units], gates[:, units:]
@@ -89,10 +84,10 @@ def _recurrence(projected: tf.Tensor, recurrent: tf.Tensor) -> tuple[tf.Tensor, 
     )
     zs, rs, cs, hs = (values.stack() for values in history)
 
-    def gradient(from_above):
+    def gradient(from_above: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         before = tf.concat([start[None], hs[:-1]], axis=0)  # h one step earlier
 
-        def backward(t, dh, dx):
+        def backward(t: tf.Tensor, dh: tf.Tensor, dx: tf.TensorArray) -> tuple:
             z, r, c, h = zs[t], rs[t], cs[t], before[t]
             dh = dh + from_above[t]
             dc = dh * (1 - z) * (1 - c * c)

@@ -17,6 +17,7 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -197,7 +198,7 @@ def split_real(windows: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return windows[order[:half]], windows[order[half:]]
 
 
-def real_versus_real(real: np.ndarray, *, seed: int = 0, **judge: float) -> Score:
+def real_versus_real(real: np.ndarray, *, seed: int = 0, **judge: Any) -> Score:
     """Return the floor of the discriminative score: one half of the real windows as "fake".
 
     Args:

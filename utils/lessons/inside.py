@@ -18,6 +18,8 @@ Function = Callable[[tf.Tensor], tf.Tensor]
 class Gates(NamedTuple):
     """Everything an LSTM layer computes on the way, each of shape ``(batch, time, units)``.
 
+    Used in lesson 17.1.
+
     Attributes:
         input: how much of the candidate is let in, 0 to 1.
         forget: how much of the cell is kept, 0 to 1.
@@ -37,6 +39,8 @@ class Gates(NamedTuple):
 
 def lstm_gates(layer: keras.layers.LSTM, inputs: np.ndarray) -> Gates:
     """Return the gates of a Keras LSTM layer, recomputed step by step in double precision.
+
+    Defined in lesson 17.1.
 
     ``lstm_gates(layer, x).hidden`` is what the layer returns with ``return_sequences=True``, up to
     its own rounding.
@@ -72,6 +76,8 @@ def lstm_gates(layer: keras.layers.LSTM, inputs: np.ndarray) -> Gates:
 def ablate(weights: Sequence[np.ndarray], units: int | Iterable[int]) -> list[np.ndarray]:
     """Return an LSTM layer's weights with these units switched off, for ``layer.set_weights``.
 
+    Defined in lesson 17.2.
+
     The columns of a unit's candidate are set to zero, in kernel, recurrent kernel and bias. Its
     candidate is then tanh(0) = 0 at every step, its cell stays at 0, and so does its output:
     whatever its gates do, no other unit and no later layer hears of it.
@@ -87,7 +93,7 @@ def ablate(weights: Sequence[np.ndarray], units: int | Iterable[int]) -> list[np
     if len(weights) != 3 or np.shape(weights[2]) != (4 * len(weights[1]),):
         raise ValueError("The weights are not an LSTM's: expected kernel, recurrent kernel, bias.")
     count = len(weights[1])
-    chosen = np.atleast_1d(np.asarray(units if np.isscalar(units) else list(units)))
+    chosen = np.atleast_1d(np.asarray(list(units) if isinstance(units, Iterable) else units))
     if chosen.size and not (chosen.min() >= 0 and chosen.max() < count):
         raise ValueError(f"The units are {chosen.tolist()}; expected 0 to {count - 1}.")
     kept = [np.array(weight) for weight in weights]
@@ -118,6 +124,8 @@ def _lstm_weights(layer: keras.layers.LSTM) -> list[np.ndarray]:
 class Direction(NamedTuple):
     """How a number falls and rises with the latents.
 
+    Used in lesson 17.3.
+
     Attributes:
         slope: change of the number for a step of 1 in each latent, ``(latents,)``.
         explained: the share of its variance that the straight line explains, R².
@@ -134,6 +142,8 @@ class Direction(NamedTuple):
 
 def direction(latents: np.ndarray, values: np.ndarray) -> Direction:
     """Return the direction in which ``values`` rise fastest, by least squares.
+
+    Used in lesson 17.3.
 
     For latents ~ N(0, I) and many samples the slope is E[∇f], the mean gradient of the values
     with respect to the latents, whatever the smooth function f is (Stein's identity,
@@ -172,6 +182,8 @@ def direction(latents: np.ndarray, values: np.ndarray) -> Direction:
 def orthogonalise(vector: np.ndarray, *others: np.ndarray) -> np.ndarray:
     """Return ``vector`` less its part along ``others``: the nearest vector at right angles to all.
 
+    Used in lesson 17.3.
+
     Raises:
         ValueError: if the vectors differ in length, or nothing is left.
     """
@@ -191,6 +203,8 @@ def integrated_gradients(
     function: Function, windows: np.ndarray, baseline: np.ndarray, *, steps: int = 64
 ) -> np.ndarray:
     """Return each number's share in f(x) − f(x'), float64, of the windows' shape.
+
+    Defined in lesson 17.4.
 
     The share of entry i is (x_i − x'_i) · ∫₀¹ ∂f/∂x_i (x' + α(x − x')) dα. Along the straight line
     the shares add up to f(x) − f(x') (*completeness*); for a linear f they are w_i (x_i − x'_i).
@@ -231,6 +245,8 @@ def occlusion(
     function: Function, windows: np.ndarray, replacement: np.ndarray, *, width: int = 1
 ) -> np.ndarray:
     """Return what each time step is worth: f(x) − f(x with that step replaced), (batch, time).
+
+    Used in lesson 17.4.
 
     Args:
         function: any number of windows ``(rows, time, features)`` → ``(rows,)`` or ``(rows, 1)``.

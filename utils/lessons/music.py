@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
 from scipy.io import wavfile
 
 VOICES = ("soprano", "alto", "tenor", "bass")
@@ -31,7 +32,10 @@ TICKS_A_STEP = 120  # of a MIDI file: 480 a quarter
 
 
 class Note(NamedTuple):
-    """A note: its voice from 0, its first step, its length in steps, its MIDI pitch."""
+    """A note: its voice from 0, its first step, its length in steps, its MIDI pitch.
+
+    Used in lesson 15.1.
+    """
 
     voice: int
     start: int
@@ -41,6 +45,8 @@ class Note(NamedTuple):
 
 def grid_to_notes(pitches: np.ndarray, onsets: np.ndarray) -> list[Note]:
     """Return the notes of one piece, in the order of voices, then of time.
+
+    Defined in lesson 15.1.
 
     A note begins at an onset and sounds on until the next onset, a silence, or the end. Where a
     pitch changes without an onset, or sounds first, a note begins as well.
@@ -63,28 +69,10 @@ def grid_to_notes(pitches: np.ndarray, onsets: np.ndarray) -> list[Note]:
     return notes
 
 
-def notes_to_grid(
-    notes: Sequence[Note], steps: int, voices: int = 4
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return pitches (int) and onsets (bool), each ``(steps, voices)``, of these notes.
-
-    Raises:
-        ValueError: if a note lies outside the grid, or two of a voice overlap.
-    """
-    pitches = np.zeros((steps, voices), int)
-    onsets = np.zeros((steps, voices), bool)
-    for note in notes:
-        span = slice(note.start, note.start + note.length)
-        if not (0 <= note.voice < voices and 0 <= note.start < span.stop <= steps):
-            raise ValueError(f"{note} lies outside a grid of {steps} steps and {voices} voices.")
-        if pitches[span, note.voice].any():
-            raise ValueError(f"{note} overlaps another note of its voice.")
-        pitches[span, note.voice], onsets[note.start, note.voice] = note.pitch, True
-    return pitches, onsets
-
-
 def pitch_class_histogram(pitches: np.ndarray) -> np.ndarray:
     """Return the share of sounding time of each pitch class, C to B, shape ``(…, 12)``.
+
+    Used in lesson 15.3.
 
     Args:
         pitches: shape ``(…, steps, voices)``.
@@ -102,6 +90,8 @@ def pitch_class_histogram(pitches: np.ndarray) -> np.ndarray:
 
 def major_tonic(pitches: np.ndarray) -> np.ndarray:
     """Return the tonic, 0 (C) to 11 (B), of the major scale that holds most of the sounding time.
+
+    Used in lesson 15.2.
 
     It stands for a key signature: a piece in A minor fits C major. Between scales that hold as
     much, the mean of the notes on the circle of fifths decides: each pitch class p stands at the
@@ -125,6 +115,8 @@ def major_tonic(pitches: np.ndarray) -> np.ndarray:
 def out_of_key(pitches: np.ndarray) -> np.ndarray:
     """Return the share of sounding time outside the major scale that fits best, shape ``(…)``.
 
+    Defined in lesson 15.3.
+
     Args:
         pitches: shape ``(…, steps, voices)``.
     """
@@ -134,6 +126,8 @@ def out_of_key(pitches: np.ndarray) -> np.ndarray:
 def degree_histogram(pitches: np.ndarray) -> np.ndarray:
     """Return the pitch-class histogram counted from each piece's own ``major_tonic``, ``(…, 12)``.
 
+    Used in lesson 15.3.
+
     So pieces in different keys can be averaged. In a minor piece the tonic stands at 9.
     """
     shares, tonic = pitch_class_histogram(pitches), major_tonic(pitches)
@@ -142,6 +136,8 @@ def degree_histogram(pitches: np.ndarray) -> np.ndarray:
 
 def voice_leading_histogram(pitches: np.ndarray, onsets: np.ndarray) -> np.ndarray:
     """Return how often a voice moves by −12, …, 12 semitones from a note to the next.
+
+    Used in lesson 15.3.
 
     Args:
         pitches, onsets: ``(windows, steps, voices)``.
@@ -169,6 +165,8 @@ def voice_leading_histogram(pitches: np.ndarray, onsets: np.ndarray) -> np.ndarr
 
 def consonance(pitches: np.ndarray) -> np.ndarray:
     """Return the share of sounding pairs of voices that are consonant, shape ``(…)``.
+
+    Defined in lesson 15.3.
 
     Consonant are unisons, thirds, fifths, sixths and octaves, and fourths where neither note is
     the lowest one that sounds. Each step counts once, whether or not a note begins there.
@@ -199,6 +197,8 @@ def consonance(pitches: np.ndarray) -> np.ndarray:
 def total_variation(one: np.ndarray, other: np.ndarray) -> float:
     """Return half the sum of |p − q|, from 0 (equal) to 1 (disjoint), averaged over rows.
 
+    Used in lesson 15.3.
+
     Args:
         one, other: distributions along the last axis, of equal shape.
 
@@ -221,9 +221,11 @@ def _shares_inside(shares: np.ndarray) -> np.ndarray:
 
 
 def piano_roll(
-    pitches: np.ndarray, onsets: np.ndarray, ax: plt.Axes | None = None, title: str = ""
-) -> plt.Axes:
+    pitches: np.ndarray, onsets: np.ndarray, ax: Axes | None = None, title: str = ""
+) -> Axes:
     """Draw one piece: time across in quarters, pitch upwards, a bar a note, a colour a voice.
+
+    Used in lesson 15.1.
 
     Args:
         pitches, onsets: ``(steps, voices)``.
@@ -247,6 +249,8 @@ def synthesise(
     pitches: np.ndarray, onsets: np.ndarray, *, quarters_a_minute: float = 75, rate: int = 8000
 ) -> np.ndarray:
     """Return the sound of one piece, float32 from −1 to 1, ``rate`` samples a second.
+
+    Defined in lesson 15.10.
 
     Each note is a sum of sines at 1, 2, … times its frequency, the k-th 1/k² as strong in power,
     below half the rate (those above would come back as wrong notes), with a swift attack and
@@ -291,6 +295,8 @@ def synthesise(
 def wav_bytes(sound: np.ndarray, rate: int = 8000) -> bytes:
     """Return a WAV file of 8 bits a sample, one channel: small, with a faint hiss.
 
+    Used in lesson 15.10.
+
     Args:
         sound: from −1 to 1, shape ``(samples,)``.
         rate: samples a second.
@@ -308,6 +314,8 @@ def wav_bytes(sound: np.ndarray, rate: int = 8000) -> bytes:
 
 def midi_bytes(notes: Sequence[Note], quarters_a_minute: float = 75, program: int = 19) -> bytes:
     """Return a standard MIDI file, format 1: a track with the tempo, then one for each voice.
+
+    Used in lesson 15.11.
 
     Args:
         notes: starts and lengths in sixteenths.
@@ -347,78 +355,12 @@ def midi_bytes(notes: Sequence[Note], quarters_a_minute: float = 75, program: in
     )
 
 
-def read_midi(content: bytes) -> list[Note]:
-    """Return the notes of a MIDI file such as ``midi_bytes`` writes, in its order of voices.
-
-    The voice is the channel; times must fall on the grid of sixteenths.
-
-    Raises:
-        ValueError: if it is no MIDI file of format 0 or 1, is cut off, or does not fit the grid.
-    """
-    try:
-        kind, length, form, count, division = struct.unpack_from(">4sIHHH", content)
-    except struct.error:
-        raise ValueError("The file is too short for a MIDI file.") from None
-    if kind != b"MThd" or length != 6 or form > 1 or not 0 < division < 0x8000:
-        raise ValueError("The file is no MIDI file of format 0 or 1 that counts in quarters.")
-    notes, place = [], 14
-    try:
-        for _ in range(count):
-            kind, length = struct.unpack_from(">4sI", content, place)
-            track = content[place + 8 : place + 8 + length]
-            if kind != b"MTrk" or len(track) < length:
-                raise ValueError("A track of the MIDI file is missing or cut off.")
-            notes += _read_track(track, division)
-            place += 8 + length
-    except (struct.error, IndexError):
-        raise ValueError("The MIDI file is cut off, or damaged.") from None
-    return sorted(notes)
-
-
-def _read_track(track: bytes, division: int) -> list[Note]:
-    notes, began, place, tick, status = [], {}, 0, 0, 0
-    while place < len(track):
-        wait, place = _read_variable_length(track, place)
-        tick += wait
-        if track[place] & 0x80:  # else the status of the event before holds on
-            status, place = track[place], place + 1
-        if status in (0xFF, 0xF0, 0xF7):  # a meta event has a kind, all have a length
-            length, place = _read_variable_length(track, place + (status == 0xFF))
-            place += length
-            continue
-        data = track[place : place + (1 if 0xC0 <= status < 0xE0 else 2)]
-        place += len(data)
-        if status & 0xF0 not in (0x80, 0x90):
-            continue
-        key = status & 0x0F, data[0]
-        if status & 0xF0 == 0x90 and data[1]:
-            began[key] = tick
-        elif key in began:
-            times = STEPS_A_QUARTER * np.array([began[key], tick - began.pop(key)]) / division
-            if (times % 1).any():
-                raise ValueError(f"A note of {times[1]:.2f} sixteenths is not on the grid.")
-            notes.append(Note(key[0], *times.astype(int).tolist(), key[1]))
-    if began:
-        raise ValueError("A note of the MIDI file never ends.")
-    return notes
-
-
 def _variable_length(number: int) -> bytes:
     """Return a number in groups of seven bits, the highest first; all but the last have bit 8."""
     groups = [number & 0x7F]
     while number := number >> 7:
         groups.append(number & 0x7F | 0x80)
     return bytes(reversed(groups))
-
-
-def _read_variable_length(content: bytes, place: int) -> tuple[int, int]:
-    """Return the number that begins there, and the place after it."""
-    number = 0
-    while True:
-        number = number << 7 | content[place] & 0x7F
-        place += 1
-        if not content[place - 1] & 0x80:
-            return number, place
 
 
 def _pitches(pitches: np.ndarray) -> np.ndarray:

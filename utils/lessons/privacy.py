@@ -16,6 +16,8 @@ from scipy.stats import rankdata
 class Attack(NamedTuple):
     """How well a score tells members of the training data from outsiders.
 
+    Used in lesson 17.7.
+
     Attributes:
         auc: the chance that a member scores higher than an outsider; 0.5 is guessing.
         chance: standard deviation of ``auc`` where the scores know nothing.
@@ -31,6 +33,8 @@ class Attack(NamedTuple):
 
 def membership_attack(members: np.ndarray, outsiders: np.ndarray) -> Attack:
     """Return how well a score, high for suspected members, tells them from outsiders.
+
+    Used in lesson 17.7.
 
     With m members and n outsiders whose scores are exchangeable, the AUC (the Mann–Whitney
     statistic over m·n, ties counted half) has mean 1/2 and, without ties, variance
@@ -59,6 +63,8 @@ def membership_attack(members: np.ndarray, outsiders: np.ndarray) -> Attack:
 def gaussian_mu(sensitivity: float, noise: float, releases: int = 1) -> float:
     """Return μ: how far apart, in standard deviations, one record can move what is released.
 
+    Used in lesson 17.8.
+
     Each of ``releases`` numbers or vectors is moved by a distance of at most ``sensitivity`` when
     one record is changed, and gets normal noise of standard deviation ``noise`` in every entry.
     Even if each may depend on those before, they tell no more together than one with
@@ -80,6 +86,8 @@ def gaussian_mu(sensitivity: float, noise: float, releases: int = 1) -> float:
 
 def gaussian_delta(mu: float, epsilon: float) -> float:
     """Return the smallest δ for which the Gaussian mechanism is (ε, δ)-differentially private.
+
+    Used in lesson 17.8.
 
         δ(ε) = Φ(μ/2 − ε/μ) − e^ε Φ(−μ/2 − ε/μ)
 
@@ -105,6 +113,8 @@ def gaussian_delta(mu: float, epsilon: float) -> float:
 def gaussian_epsilon(mu: float, delta: float) -> float:
     """Return the smallest ε for which the Gaussian mechanism is (ε, δ)-differentially private.
 
+    Used in lesson 17.8.
+
     Raises:
         ValueError: for a negative μ, or a δ that is not between 0 and 1.
     """
@@ -123,6 +133,8 @@ def gaussian_epsilon(mu: float, delta: float) -> float:
 
 def attack_bound(mu: float) -> float:
     """Return a bound on the expected AUC of any attack on what a mechanism with this μ releases.
+
+    Used in lesson 17.8.
 
     No attack tells two data sets that differ in one record better than N(0, 1) is told from
     N(μ, 1), where a draw of the second exceeds one of the first with the probability Φ(μ/√2). A
@@ -143,6 +155,8 @@ def clipped_noisy_sum(
     seed: tf.Tensor,
 ) -> list[tf.Tensor]:
     """Return the sum over records of clipped gradients, plus normal noise.
+
+    Used in lesson 17.7.
 
     Each record's gradient, all weights together, is shortened to a length of at most ``clip``;
     the noise in every entry of the sum has the standard deviation ``noise · clip``. One record
@@ -182,6 +196,8 @@ def per_record_gradients(
     model: keras.Model, loss: Callable[[tf.Tensor], tf.Tensor], records: tf.Tensor
 ) -> list[tf.Tensor]:
     """Return ∇ loss(model(record)) for every record, one tensor ``(records, …)`` a weight.
+
+    Used in lesson 17.7.
 
     Args:
         model: reads ``(batch, …)``, each row on its own; an LSTM in it must be unrolled.

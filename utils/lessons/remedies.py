@@ -12,6 +12,8 @@ def spectral_norm(
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Return a kernel's largest singular value, by power iteration, and the better direction.
 
+    Defined in lesson 9.8, "5. Spectral normalisation".
+
     Start from any direction, keep the one returned and pass it in again at the next training
     step: a kernel changes little in a step, so one iteration each time is enough. Divided by the
     value, once the direction has settled, the kernel lengthens no vector. The gradient flows
@@ -49,6 +51,8 @@ def spectral_norm(
 
 def minibatch_std(features: tf.Tensor) -> tf.Tensor:
     """Append to each sample's features how much the batch varies, the same number for all.
+
+    Defined in lesson 9.8, "11. Minibatch standard deviation".
 
     The number is the standard deviation over the batch, averaged over the features. A batch of
     near-copies has 0 there, which tells a discriminator what no single sample can. A sample's

@@ -29,6 +29,8 @@ def pad_texts(
 ) -> np.ndarray:
     """Return the texts as rows of numbers, with ``<pad>`` after their last character.
 
+    Defined in lesson 5.2.
+
     Args:
         texts: at least one.
         vocabulary: it has the token ``<pad>``.
@@ -63,6 +65,8 @@ def pad_texts(
 @keras.saving.register_keras_serializable(package="course")
 class AdditiveAttention(keras.layers.Layer):
     """Look at a memory through a question: a mean of its entries, weighted by their relevance.
+
+    Defined in lesson 5.8.
 
     With the question s and the memory h_1 … h_T::
 
@@ -132,6 +136,8 @@ def greedy_decode(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Write the most probable token, again and again, until ``end`` or ``length`` tokens.
 
+    Defined in lesson 5.5.
+
     Args:
         step: see the top of this file.
         state: each row's, after the source was read.
@@ -165,6 +171,8 @@ def beam_search(
     step: Step, state: State, width: int, start: int, end: int, length: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Keep the ``width`` most probable beginnings, extend each by every token, and choose again.
+
+    Defined in lesson 5.11.
 
     The score of a text is the sum of the log-probabilities of its tokens, ``end`` included.
     Width 1 is greedy decoding. A greater width mostly finds a better score, but need not: the

@@ -16,6 +16,8 @@ PAD, START, END, UNKNOWN = "<pad>", "<start>", "<end>", "<unk>"
 class Vocabulary:
     """The characters a model knows, each with a number: its place in ``tokens``.
 
+    Used in lesson 2.1.
+
     Attributes:
         tokens: the special tokens first, then the characters.
     """
@@ -107,7 +109,10 @@ class Vocabulary:
 
 
 class StepModel(Protocol):
-    """A language model that reads one token of each text at a time."""
+    """A language model that reads one token of each text at a time.
+
+    Used in lesson 2.5.
+    """
 
     def step(self, numbers: np.ndarray, state: Any) -> tuple[Any, Any]:
         """Read the next token and return what may follow it.
@@ -123,6 +128,8 @@ class StepModel(Protocol):
 
 def probabilities(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
     """Return the softmax of ``logits / temperature`` along the last axis, float64.
+
+    Defined in lesson 2.5.
 
     A temperature below 1 sharpens the distribution (towards the largest logit), one above 1
     flattens it (towards equal chances). A logit of minus infinity has the probability 0.
@@ -149,6 +156,8 @@ def probabilities(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
 def sample_tokens(chances: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Draw one token from each row of probabilities, by inverting their cumulative sum.
 
+    Used in lesson 2.5.
+
     Args:
         chances: shape ``(batch, tokens)``, each row at least 0 and with a positive sum.
         rng: where the random numbers come from; one is used for each row.
@@ -171,6 +180,8 @@ def sample_text(
     count: int = 1,
 ) -> list[str]:
     """Let a model write: draw a character, feed it back, and so on.
+
+    Defined in lesson 2.5.
 
     The model reads ``<start>``, if the vocabulary has it, then the prompt. A text ends where
     ``<end>`` is drawn. ``<pad>``, ``<start>`` and ``<unk>`` are never drawn: the others share

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import keras
 from keras import ops
@@ -15,6 +16,8 @@ from utils.lstm_gan.networks import lstm
 class Clock(keras.layers.Layer):
     """Append to a sequence the hands of a clock: sines and cosines of 1, 2, 4, … turns a window.
 
+    Defined in lesson 13.6.
+
     (batch, time, features) → (batch, time, features + 2·hands). A recurrent network would else
     have to count the steps to know where in the window it is.
 
@@ -22,13 +25,13 @@ class Clock(keras.layers.Layer):
     section 3.5, arXiv 1706.03762, with the frequencies set by the window.
     """
 
-    def __init__(self, hands: int = 3, **options) -> None:
+    def __init__(self, hands: int = 3, **options: Any) -> None:
         """Take the number of ``hands``, each twice as fast as the one before."""
         super().__init__(**options)
         positive_integer(hands=hands)
         self.hands = hands
 
-    def call(self, inputs):
+    def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
         """Return the sequence and its clock side by side."""
         time = ops.arange(inputs.shape[1], dtype=inputs.dtype) / inputs.shape[1]
         angles = 2 * math.pi * time[:, None] * 2.0 ** ops.arange(self.hands, dtype=inputs.dtype)
@@ -36,7 +39,7 @@ class Clock(keras.layers.Layer):
         hands = ops.broadcast_to(hands, (ops.shape(inputs)[0], *hands.shape))
         return ops.concatenate([inputs, hands], axis=-1)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Return what a file needs to build the layer again."""
         return {**super().get_config(), "hands": self.hands}
 
@@ -54,6 +57,8 @@ def conditional_lstm_generator(
     seed: int = 0,
 ) -> keras.Model:
     """Return a generator that is told what to make.
+
+    Defined in lesson 13.6.
 
     It maps ``[latents (batch, window, latent), labels (batch,)]`` to windows
     (batch, window, features). A label's row of the embedding, repeated over the window, and a
@@ -111,6 +116,8 @@ def conditional_lstm_discriminator(
     seed: int = 0,
 ) -> keras.Model:
     """Return a projection discriminator: ``[windows, labels]`` → logits (batch, 1).
+
+    Defined in lesson 13.6.
 
     Windows are (batch, window, features), labels (batch,). With φ(x), the mean and the last of
     the last LSTM's states, the logit is ``w·φ(x) + b + e_y·φ(x)``: one direction for what every

@@ -210,7 +210,7 @@ class RunningSum(keras.layers.Layer):
     (batch, time, features) → (batch, time, 2·features).
     """
 
-    def call(self, inputs):
+    def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
         """Return the sequence and its running sum side by side."""
         time = ops.arange(1, inputs.shape[1] + 1, dtype=inputs.dtype)[:, None]
         return ops.concatenate([inputs, ops.cumsum(inputs, axis=1) / ops.sqrt(time)], axis=-1)

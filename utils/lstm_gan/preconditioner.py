@@ -317,7 +317,7 @@ def _in_chunks(
     function: Callable[[np.ndarray], np.ndarray], windows: np.ndarray, last: int, dtype: type
 ) -> np.ndarray:
     """Apply ``function`` to some windows at a time; the result is (windows, time, ``last``)."""
-    result = np.empty((*windows.shape[:2], last), dtype)
+    result: np.ndarray = np.empty((*windows.shape[:2], last), dtype)
     chunk = max(1, CHUNK // (windows.shape[1] * max(windows.shape[2], last)))
     for start in range(0, len(windows), chunk):
         result[start : start + chunk] = function(windows[start : start + chunk])

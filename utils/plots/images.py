@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -60,7 +61,7 @@ def images(
     ax = _axes(ax, (0.55 * columns + 0.3, 0.55 * rows + 0.5))
     ax.imshow(tiled, cmap="gray", vmin=-1, vmax=1, interpolation="nearest")
     if separated:
-        line = {"color": INK, "linewidth": 0.8}
+        line: dict[str, Any] = {"color": INK, "linewidth": 0.8}
         ax.vlines(width * np.arange(1, columns) - 0.5, -0.5, rows * height - 0.5, **line)
         ax.hlines(height * np.arange(1, rows) - 0.5, -0.5, columns * width - 0.5, **line)
     ax.set_xticks([(i + 0.5) * width - 0.5 for i in range(len(column_names))], column_names)

@@ -345,7 +345,9 @@ def embedding(
         (real, REAL, "real", "o"),
         (fake, GENERATED, "generated", "^"),
     ):
-        ax.scatter(*points.T, s=12, color=colour, alpha=0.5, label=label, marker=marker)
+        ax.scatter(
+            points[:, 0], points[:, 1], s=12, color=colour, alpha=0.5, label=label, marker=marker
+        )
     ax.set(xlabel=labels[0], ylabel=labels[1], title=title)
     ax.legend()
     return ax

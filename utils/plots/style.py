@@ -6,6 +6,8 @@ both from seaborn's colour-blind palette.
 
 from __future__ import annotations
 
+from typing import Literal
+
 import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
@@ -15,12 +17,13 @@ PALETTE = sns.color_palette("colorblind")
 REAL, GENERATED, HIDDEN = PALETTE[0], PALETTE[1], PALETTE[2]
 INK = "0.25"
 Color = str | tuple[float, float, float]
+Share = bool | Literal["none", "all", "row", "col"]  # of an axis, between the panels of a figure
 
 
 def finish(ax: Axes, title: str, xlabel: str, ylabel: str) -> None:
     """Name a picture and its axes, add a legend where lines have labels, and show it.
 
-    Notebook 01 writes it out; the later ones import it.
+    Defined in lesson 1, before its first section; the later lessons import it.
 
     Args:
         ax: the picture's axes; a legend that it has already is left as it is.
@@ -46,8 +49,8 @@ def _grid(
     title: str,
     *,
     size: tuple[float, float],
-    sharex: bool | str = False,
-    sharey: bool | str = False,
+    sharex: Share = False,
+    sharey: Share = False,
 ) -> np.ndarray:
     """Return ``(panels,)`` axes: those given, or a new figure's with the title above all.
 

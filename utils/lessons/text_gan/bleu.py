@@ -17,6 +17,8 @@ def bleu(
 ) -> np.ndarray:
     """Return each candidate's BLEU: how far its n-grams are found in the references.
 
+    Defined in lesson 14.7.
+
     The geometric mean over n = 1 … order of the share of the candidate's n-grams that a reference
     holds (each at most as often as in the one reference that holds it oftenest), times
     exp(1 − r/c) where the candidate's length c is below r, that of the reference nearest in
@@ -39,7 +41,7 @@ def bleu(
     positive_integer(order=order)
     rows = [tuple(np.asarray(row).tolist()) for row in candidates]
     among_themselves = references is None
-    others = rows if among_themselves else [tuple(np.asarray(r).tolist()) for r in references]
+    others = rows if references is None else [tuple(np.asarray(r).tolist()) for r in references]
     if len(others) < 1 + among_themselves or not rows:
         raise ValueError("There is nothing to compare with; expected at least two texts.")
     scores = np.zeros((len(rows), order))
@@ -65,6 +67,8 @@ def bleu(
 def self_bleu(texts: Sequence[Sequence[int]], order: int = 3) -> float:
     """Return the mean BLEU of each text against all the others: high where all are alike.
 
+    Defined in lesson 14.7.
+
     It grows with the number of texts, so compare it between samples of one size only.
 
     Source: Zhu et al., Texygen, SIGIR 2018, arXiv 1802.01886.
@@ -76,7 +80,10 @@ def self_bleu(texts: Sequence[Sequence[int]], order: int = 3) -> float:
 
 
 def without_end(texts: np.ndarray, end: int) -> list[list[int]]:
-    """Return each text's tokens before its first ``end``."""
+    """Return each text's tokens before its first ``end``.
+
+    Used in lesson 14.14.
+    """
     rows = np.asarray(texts).tolist()
     return [row[: row.index(end)] if end in row else row for row in rows]
 

@@ -14,6 +14,8 @@ from utils.checks import positive_integer
 def step_network(tokens: int, units: int, embedding: int, *, seed: int = 0) -> keras.Model:
     """Return one step of an LSTM language model: token, h, c → logits, h, c.
 
+    Defined in lesson 14.2.
+
     Args:
         tokens: size of the vocabulary.
         units: size of h and of c.
@@ -46,6 +48,8 @@ def step_network(tokens: int, units: int, embedding: int, *, seed: int = 0) -> k
 def random_oracle(tokens: int, units: int, embedding: int, *, seed: int = 0) -> keras.Model:
     """Return a step network whose weights are all standard normal: a known, rugged distribution.
 
+    Used in lesson 14.6.
+
     Source: Yu, Zhang, Wang and Yu, SeqGAN, AAAI 2017, arXiv 1609.05473, section "Synthetic data".
 
     Raises:
@@ -69,6 +73,8 @@ def text_discriminator(
     seed: int = 0,
 ) -> keras.Model:
     """Return a discriminator of texts: does any window of a few tokens give it away?
+
+    Used in lesson 14.8.
 
     An embedding, convolutions of several widths over time, for each filter its largest value, a
     logit. Source: Kim, Convolutional neural networks for sentence classification, EMNLP 2014,

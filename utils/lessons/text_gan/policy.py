@@ -16,6 +16,8 @@ Reward = Callable[[tf.Tensor], tf.Tensor]
 def leave_one_out(values: tf.Tensor) -> tf.Tensor:
     """Return the values minus a baseline: at each step, the mean of the *other* texts' values.
 
+    Defined in lesson 14.3.
+
     The baseline of a text does not depend on its own tokens, so that the policy gradient stays
     unbiased.
 
@@ -34,6 +36,8 @@ def leave_one_out(values: tf.Tensor) -> tf.Tensor:
 
 def policy_loss(log_chances: tf.Tensor, advantages: tf.Tensor) -> tf.Tensor:
     """Return a scalar whose gradient is minus the REINFORCE estimate of the reward's gradient.
+
+    Used in lesson 14.3.
 
     −mean over texts of Σ_t A_t log π(a_t | s_t), with A held constant.
 
@@ -69,6 +73,8 @@ def rollout_values(
     end: int | None = None,
 ) -> tf.Tensor:
     """Estimate Q(s_t, a_t), the reward to expect once token t is written, by finishing the text.
+
+    Used in lesson 14.4.
 
     Each beginning of each text is completed ``count`` times by the network itself, and the
     rewards averaged. After the last token nothing is left to chance: there Q is the reward.

@@ -17,7 +17,10 @@ TINY = float(np.finfo(np.float32).tiny)
 
 
 def gumbel(shape: Sequence[int], seed: Seed) -> tf.Tensor:
-    """Return standard Gumbel noise, −log(−log u) with u uniform between 0 and 1, float32."""
+    """Return standard Gumbel noise, −log(−log u) with u uniform between 0 and 1, float32.
+
+    Defined in lesson 14.5.
+    """
     u = tf.random.stateless_uniform(shape, seed, minval=TINY, maxval=1.0)
     return -tf.math.log(-tf.math.log(u))
 
@@ -26,6 +29,8 @@ def gumbel_softmax(
     logits: tf.Tensor, noise: tf.Tensor, temperature: float = 1.0, *, hard: bool = False
 ) -> tf.Tensor:
     """Return a softened draw from softmax(logits): softmax((logits + noise) / temperature).
+
+    Used in lesson 14.5.
 
     With Gumbel noise, its largest entry is the token drawn, and its chances are exactly those of
     the softmax, at any temperature. Towards temperature 0 the vector tends to one-hot.
@@ -63,6 +68,8 @@ def complete(
     end: int | None = None,
 ) -> tf.Tensor:
     """Keep the first ``known`` tokens of each text and let the network write the rest.
+
+    Used in lesson 14, "Try it".
 
     Args:
         network: a step network.
@@ -106,6 +113,8 @@ def sample(
 ) -> tf.Tensor:
     """Let a step network write ``count`` texts of ``length`` tokens; see ``complete``.
 
+    Used in lesson 14.3.
+
     Raises:
         ValueError: for a count or a length below 1.
     """
@@ -126,6 +135,8 @@ def soft_sample(
     end: int | None = None,
 ) -> tf.Tensor:
     """Write with Gumbel-softmax tokens, through which a gradient flows back to the weights.
+
+    Used in lesson 14.10.
 
     Args:
         network: a step network.
@@ -170,6 +181,8 @@ def log_probabilities(
 ) -> tf.Tensor:
     """Return the log-probability of each token given those before it.
 
+    Defined in lesson 14.2.
+
     Args:
         network: a step network.
         texts: shape ``(batch, time)``.
@@ -204,6 +217,8 @@ def negative_log_likelihood(
 ) -> tf.Tensor:
     """Return the mean over the texts of −log p(text), in nats a text, a scalar.
 
+    Used in lesson 14.6.
+
     Of a generator's texts under an oracle it is the *oracle NLL*; of an oracle's texts under a
     generator, the generator's loss on fresh data.
     """
@@ -213,6 +228,8 @@ def negative_log_likelihood(
 
 def all_texts(tokens: int, length: int) -> np.ndarray:
     """Return every text of ``length`` tokens, int32, shape ``(tokens ** length, length)``.
+
+    Used in lesson 14.2.
 
     Raises:
         ValueError: for a number below 1, or more than a million texts.

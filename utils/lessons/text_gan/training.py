@@ -25,6 +25,8 @@ from utils.losses import get_loss
 class TextGanConfig:
     """What decides a training run, besides the texts and the two networks.
 
+    Used in lesson 14.11.
+
     Attributes:
         batch_size: texts in a step, real ones and, where there are any, as many generated ones.
         likelihood_rate, policy_rate, gumbel_rate: Adam's learning rate for the generator.
@@ -56,6 +58,8 @@ class TextGanConfig:
 
 class TextGan:
     """Trains a generator of texts: by likelihood, by policy gradient or by Gumbel-softmax.
+
+    Used in lesson 14.8.
 
     Attributes:
         generator: a step network, updated in place.

@@ -19,7 +19,10 @@ SPEEDS = ((0, STEP), (STEP, 0), (STEP, STEP))  # pixels a frame down and across
 
 
 class Digits(NamedTuple):
-    """Handwritten digits: ``images`` (count, 8, 8) from −1 to 1, ``labels`` (count,)."""
+    """Handwritten digits: ``images`` (count, 8, 8) from −1 to 1, ``labels`` (count,).
+
+    Used in lesson 16.1.
+    """
 
     images: np.ndarray
     labels: np.ndarray
@@ -27,6 +30,8 @@ class Digits(NamedTuple):
 
 class Clips(NamedTuple):
     """Simulated clips and the truth about them.
+
+    Used in lesson 16.1.
 
     Attributes:
         frames: (clips, frames, 16, 16), from −1 (black) to 1.
@@ -45,6 +50,8 @@ def load_moving_digits(
     classes: Sequence[int] = (0, 1, 7), *, test: float = 0.3, seed: int = 0
 ) -> tuple[Digits, Digits]:
     """Return the 8 × 8 digits of these classes that come with scikit-learn, to train and to test.
+
+    Used in lesson 16.1.
 
     A label is the digit's position in ``classes``: 0, 1, 2, …
 
@@ -84,6 +91,8 @@ def load_moving_digits(
 def bounce(path: np.ndarray, room: float = ROOM) -> np.ndarray:
     """Return the place between two walls, 0 and ``room``, after a path: a triangle wave.
 
+    Defined in lesson 16.1.
+
     A ball that flies on behind a mirror is seen, in the mirror, flying back. So where it would
     be at x without walls, it is at ``room − |x mod 2·room − room|`` with them.
 
@@ -97,6 +106,8 @@ def bounce(path: np.ndarray, room: float = ROOM) -> np.ndarray:
 
 def simulate(digits: Digits, count: int, frames: int = 8, *, seed: int = 0) -> Clips:
     """Return clips of one digit each that flies straight on and bounces off the frame's sides.
+
+    Used in lesson 16.1.
 
     It moves 2 pixels a frame: across, down, or along both axes, equally likely. Where on its round
     trip along each axis it is at first (for an axis along which it stands: where it stands) is
@@ -128,6 +139,8 @@ def simulate(digits: Digits, count: int, frames: int = 8, *, seed: int = 0) -> C
 
 def render(images: np.ndarray, places: np.ndarray) -> np.ndarray:
     """Return black frames, (clips, frames, 16, 16), with each clip's image at its places.
+
+    Used in lesson 16.5.
 
     Args:
         images: (clips, 8, 8).

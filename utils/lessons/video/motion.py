@@ -12,7 +12,10 @@ from utils.lessons.video.clips import ROUND, SIDE, SPEEDS
 
 
 class Shifts(NamedTuple):
-    """What phase correlation finds: ``pixels`` (…, 2), down and across, and ``heights`` (…)."""
+    """What phase correlation finds: ``pixels`` (…, 2), down and across, and ``heights`` (…).
+
+    Used in lesson 16.3.
+    """
 
     pixels: np.ndarray
     heights: np.ndarray
@@ -20,6 +23,8 @@ class Shifts(NamedTuple):
 
 def phase_correlation(before: np.ndarray, after: np.ndarray) -> Shifts:
     """Return the shift that best turns one picture into the next, and how well it does.
+
+    Defined in lesson 16.3.
 
     With F the discrete Fourier transforms, F_after · conj(F_before) has the phase of the shift
     alone where ``after`` is ``before`` shifted round the frame. Scaled to size 1, its inverse
@@ -61,6 +66,8 @@ def phase_correlation(before: np.ndarray, after: np.ndarray) -> Shifts:
 def velocities(clips: np.ndarray) -> Shifts:
     """Return the shifts from each frame to the next: pixels (clips, frames − 1, 2), and heights.
 
+    Used in lesson 16.3.
+
     Raises:
         ValueError: unless the clips are (clips, frames, height, width) of two frames or more.
     """
@@ -71,6 +78,8 @@ def velocities(clips: np.ndarray) -> Shifts:
 @dataclass(frozen=True)
 class Motion:
     """How clips move; of true clips these are 1, 1, near 0, and near ``expected_bounces``.
+
+    Used in lesson 16.3.
 
     Attributes:
         lawful: share of the steps that are 2 pixels long along one axis or both, and 0 else.
@@ -88,6 +97,8 @@ class Motion:
 
 def motion(shifts: np.ndarray) -> Motion:
     """Judge the motion of clips by the shifts, (clips, frames − 1, 2), between their frames.
+
+    Used in lesson 16.3.
 
     Raises:
         ValueError: for another shape, or fewer than two shifts a clip.
@@ -111,6 +122,8 @@ def motion(shifts: np.ndarray) -> Motion:
 def bounces(shifts: np.ndarray) -> np.ndarray:
     """Return how often each clip turns round: (clips,), both axes together.
 
+    Used in lesson 16.3.
+
     A turn is a step back right after a step forth, along the same axis.
     """
     shifts = np.asarray(shifts)
@@ -119,6 +132,8 @@ def bounces(shifts: np.ndarray) -> np.ndarray:
 
 def expected_bounces(frames: int) -> float:
     """Return the mean number of reversals of a simulated clip, both axes together.
+
+    Used in lesson 16.1.
 
     Along an axis where it moves, a digit turns at each frame, neither first nor last, where it is
     at a wall: at two of the eight times of its round trip, with a chance of 1/4. It moves along
@@ -134,6 +149,8 @@ def expected_bounces(frames: int) -> float:
 
 def digit_classifier(classes: int = 3, *, seed: int = 0) -> keras.Model:
     """Return a small classifier of frames: (batch, 16, 16, 1) → logits (batch, classes).
+
+    Used in lesson 16.4.
 
     Its layer named "features", 32 numbers a frame, is what the Fréchet distance compares.
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
@@ -16,13 +19,15 @@ SHARPNESS = 3.0  # of the generator's softmax over places and of its pictures' s
 class Stamp(keras.layers.Layer):
     """Prints a picture at the places of a map, as strongly as the map says.
 
+    Used in lesson 16.6.
+
     ``[pictures (batch, 8, 8), maps (batch, frames, 5, 5)]`` → frames (batch, frames, 16, 16). The
     map's cells are 2 pixels apart: this is a transposed convolution of stride 2, with no padding,
     whose kernel is the clip's own picture. Where a map is 1 at one place and 0 elsewhere, it moves
     the picture as ``draw`` does.
     """
 
-    def build(self, input_shape):
+    def build(self, input_shape: Sequence[tuple[int | None, ...]]) -> None:
         """Prepare which pixel of a picture goes where: a matrix (64, 25 · 256), nothing learnt."""
         rows, columns, down, right = np.indices((DIGIT, DIGIT, CELLS, CELLS)).reshape(4, -1)
         stamps = np.zeros((DIGIT, DIGIT, CELLS, CELLS, SIDE, SIDE), "float32")
@@ -30,7 +35,7 @@ class Stamp(keras.layers.Layer):
         self.stamps = stamps.reshape(DIGIT**2, -1)
         self.built = True
 
-    def call(self, inputs):
+    def call(self, inputs: Sequence[keras.KerasTensor]) -> keras.KerasTensor:
         """Return the frames."""
         pictures, maps = inputs
         everywhere = ops.matmul(ops.reshape(pictures, (-1, DIGIT**2)), self.stamps)
@@ -43,6 +48,8 @@ def conv_lstm_generator(
     frames: int, *, content: int = 8, push: int = 6, filters: int = 24, seed: int = 0
 ) -> keras.Model:
     """Return the generator: latents (batch, frames, content + 25 + push) → (batch, frames, 256).
+
+    Used in lesson 16.6.
 
     It reads the latents of the first frame. Their first ``content`` numbers say what is shown: two
     dense layers turn them into a picture of 8 × 8. The others say how it is launched: the largest
@@ -92,6 +99,8 @@ def conv_lstm_discriminator(
 ) -> keras.Model:
     """Return the discriminator: clips (batch, frames, 256) → logits (batch, 1).
 
+    Used in lesson 16.7.
+
     The stamp's mirror image: a convolution of size 8 and stride 2 looks, at each of the 5 × 5
     places, at what a picture there would cover, and one of size 1 combines what it finds. A
     ConvLSTM reads these boards in order. Two dense layers give each frame a logit; the clip's is
@@ -131,11 +140,11 @@ def _start(seed: int) -> keras.initializers.Initializer:
     return keras.initializers.GlorotUniform(seed=seed)
 
 
-def _dense(units: int, seed: int, name: str, **options) -> keras.layers.Layer:
+def _dense(units: int, seed: int, name: str, **options: Any) -> keras.layers.Layer:
     return keras.layers.Dense(units, kernel_initializer=_start(seed), name=name, **options)
 
 
-def _conv(filters: int, size: int, seed: int, name: str, **options) -> keras.layers.Layer:
+def _conv(filters: int, size: int, seed: int, name: str, **options: Any) -> keras.layers.Layer:
     options = {"padding": "same"} | options
     return keras.layers.Conv2D(filters, size, kernel_initializer=_start(seed), name=name, **options)
 
