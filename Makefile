@@ -19,7 +19,7 @@ PARALLEL := -n logical --maxprocesses 4 --dist loadfile
 PYTEST := COURSE_PROFILE=quick $(VENV) -m pytest -q $(PARALLEL)
 
 .DEFAULT_GOAL := help
-.PHONY: help environment instructor train test test-units test-changed test-classroom test-colab lab \
+.PHONY: help environment instructor train sample test test-units test-changed test-classroom test-colab lab \
 	lint format notebooks bench assignments grade colab data lock clean
 
 help: ## list these commands
@@ -34,6 +34,9 @@ instructor: ## add nbgrader to .venv, for who grades
 
 train: environment ## train the full LSTM-GAN on daily GOOG prices; ARGS="--csv FILE" for your own data
 	@$(VENV) -m utils.train --profile full $(ARGS)
+
+sample: environment ## draw windows from a run; ARGS="runs/goog --windows 5000 --out synthetic.csv"
+	@$(VENV) -m utils.sample $(ARGS)
 
 test: lint ## check style and types, run the unit tests, run every notebook and compare its outputs
 	$(PYTEST) tests
