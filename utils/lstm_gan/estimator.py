@@ -309,13 +309,15 @@ class LstmGan(BaseEstimator):
             ValueError: as ``evaluate``.
             OSError: if the folder cannot be written.
         """
-        from utils.lstm_gan.report import write_report, write_samples
+        from utils.lstm_gan.report import score_table, write_report, write_samples
 
         real, samples = self._real_and_samples(X)
+        table = score_table(real, samples, self.preconditioner_, self.seconds_)
+        self._say("", table.to_string(), "")
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         write_samples(folder, samples, self.to_frame(samples))
-        return write_report(folder, self, self._data(X), real, samples)
+        return write_report(folder, self, self._data(X), table, real, samples)
 
     def _data(self, X: Any) -> Series:
         self._check_fitted()

@@ -34,7 +34,7 @@ FILES = (
     "- `samples.npz`: the generated windows, key `samples`, (windows, time, features).",
     "- `samples.csv`: the same, one row a time step, with dates where the data had them.",
     "- More windows: `python -m utils.sample FOLDER --windows 5000 --out synthetic.csv`, or in "
-    "Python `LstmGan.load(FOLDER).sample_frame(5000, seed=7)`.",
+    'Python `LstmGan.load("FOLDER").sample_frame(5000, seed=7)`.',
     "",
 )
 FEWEST_WINDOWS = 2 * MINIMUM_WINDOWS  # scored; the floor needs two halves
@@ -93,7 +93,12 @@ def write_csv(path: Path, table: pd.DataFrame) -> None:
 
 
 def write_report(
-    folder: Path, gan: LstmGan, series: Series, real: np.ndarray, samples: np.ndarray
+    folder: Path,
+    gan: LstmGan,
+    series: Series,
+    table: pd.DataFrame,
+    real: np.ndarray,
+    samples: np.ndarray,
 ) -> Path:
     """Write report.md and its pictures; return its path.
 
@@ -101,11 +106,10 @@ def write_report(
         folder: where to.
         gan: a trained LSTM-GAN.
         series: the data.
+        table: the scores.
         real: windows of the data that are scored, (windows, time, features).
         samples: as many generated windows.
     """
-    table = score_table(real, samples, gan.preconditioner_, gan.seconds_)
-    gan._say("", table.to_string(), "")
     columns = series.columns[:MOST_PANELS]
     shown = real[..., :MOST_PANELS], samples[..., :MOST_PANELS], columns
     pictures: dict[str, tuple[str, Callable[..., Any], tuple[Any, ...]]] = {
@@ -171,7 +175,7 @@ def write_report(
             plt.gcf().savefig(path, dpi=100)
         plt.close("all")
         lines += [f"## {title}", "", f"![{title}]({name}.png)", ""]
-    lines += ["## Files", "", *FILES]
+    lines += ["## Files", "", *(line.replace("FOLDER", str(folder)) for line in FILES)]
     write_text(folder / "report.md", "\n".join(lines))
     return folder / "report.md"
 
