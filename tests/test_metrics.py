@@ -202,7 +202,7 @@ def test_split_is_disjoint_and_leaves_a_fifth_of_the_published_size():
 
 def test_batches_hold_distinct_windows_of_each_pool():
     pools = np.arange(10), np.arange(10, 14)
-    batches = scores._draw(np.random.default_rng(0), 50, 6, *pools)
+    batches = scores._draw_batches(np.random.default_rng(0), 50, 6, *pools)
     assert batches.shape == (50, 10)  # 6 of the ten, and all 4 of the four
     for one in batches:
         assert len(set(one)) == 10

@@ -60,24 +60,6 @@ class RnnWeights(NamedTuple):
     w_hy: np.ndarray
     b_y: np.ndarray
 
-    @classmethod
-    def from_keras(cls, recurrent: Sequence[Any], dense: Sequence[Any]) -> RnnWeights:
-        """Return the weights of a ``SimpleRNN`` and the ``Dense`` layer that reads its states.
-
-        Args:
-            recurrent: kernel ``(features, units)``, recurrent kernel ``(units, units)``, bias, as
-                ``SimpleRNN.get_weights()`` lists them.
-            dense: kernel ``(units, outputs)`` and bias.
-
-        Raises:
-            ValueError: if the shapes do not fit together.
-        """
-        kernel, recurrent_kernel, bias = map(np.asarray, recurrent)
-        dense_kernel, dense_bias = map(np.asarray, dense)
-        weights = cls(kernel.T, recurrent_kernel.T, bias, dense_kernel.T, dense_bias)
-        _require_rnn_shapes(weights)
-        return weights
-
 
 def _require_rnn_shapes(weights: RnnWeights) -> tuple[int, int, int]:
     """Return features, units and outputs, or raise ValueError where the shapes disagree."""
@@ -177,7 +159,7 @@ def rnn_backward(
     return gradients, input_gradients, from_the_future
 
 
-# One step of each cell in NumPy, in Keras' layout -----------------------------------------------
+# One step of the cells with gates in NumPy, in Keras' layout ------------------------------------
 
 
 def _sigmoid(x: np.ndarray) -> np.ndarray:
@@ -205,29 +187,6 @@ def _require_step_shapes(
     for array in state:
         _require_shape("A state", array, (batch, units))
     return units
-
-
-def rnn_step(
-    x: np.ndarray, state: State, kernel: np.ndarray, recurrent_kernel: np.ndarray, bias: np.ndarray
-) -> State:
-    """Return the next state ``(h,)`` of a simple recurrent cell.
-
-    Defined in lesson 1.2.
-
-    Args:
-        x: the step's inputs, shape ``(batch, features)``.
-        state: ``(h,)``, each ``(batch, units)``.
-        kernel: shape ``(features, units)``.
-        recurrent_kernel: shape ``(units, units)``.
-        bias: shape ``(units,)``.
-
-    Raises:
-        ValueError: for shapes that do not fit together.
-    """
-    units = _require_step_shapes(x, state, kernel, recurrent_kernel, states=1, gates=1)
-    _require_shape("bias", bias, (units,))
-    (h,) = state
-    return (np.tanh(x @ kernel + h @ recurrent_kernel + bias),)
 
 
 def lstm_step(
@@ -298,7 +257,7 @@ def run_cell(
     Used in lesson 3.3.
 
     Args:
-        step: ``rnn_step``, ``lstm_step`` or ``gru_step``.
+        step: ``lstm_step`` or ``gru_step``.
         inputs: shape ``(time, batch, features)``, at least one step.
         state: the first state, a tuple of arrays ``(batch, units)`` with h first.
         weights: what the step takes after its state.

@@ -1,4 +1,4 @@
-"""Windows of a series."""
+"""Windows cut from a series: to be imitated, or to forecast from."""
 
 from __future__ import annotations
 

@@ -2,18 +2,14 @@
 
 from utils.evaluation.baselines import block_bootstrap, bootstrap_innovations
 from utils.evaluation.facts import (
-    FACT_LAGS,
-    QUANTILES,
     autocorrelation,
     real_spread,
     stylised_facts,
     within_spread,
 )
 from utils.evaluation.images import ModeCoverage, coverage, frechet_distance, mode_coverage
-from utils.evaluation.judges import BETA_1, BETA_2, EPSILON, Weights
 from utils.evaluation.memorisation import memorisation_ratio, nearest_distances
 from utils.evaluation.scores import (
-    MINIMUM_WINDOWS,
     STRONG_JUDGE,
     TRAIN_FRACTION,
     Score,
@@ -27,18 +23,11 @@ from utils.evaluation.scores import (
 from utils.evaluation.two_sample import TwoSampleTest, maximum_mean_discrepancy, permutation_test
 
 __all__ = [
-    "BETA_1",
-    "BETA_2",
-    "EPSILON",
-    "FACT_LAGS",
-    "MINIMUM_WINDOWS",
-    "QUANTILES",
     "STRONG_JUDGE",
     "TRAIN_FRACTION",
     "ModeCoverage",
     "Score",
     "TwoSampleTest",
-    "Weights",
     "autocorrelation",
     "block_bootstrap",
     "bootstrap_innovations",

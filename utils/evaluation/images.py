@@ -1,6 +1,6 @@
 """Judging without a judge: the Fréchet distance and the coverage of features or of modes.
 
-They compare features ``(samples, features)``: what some trained network makes of samples of any
+Both compare features ``(samples, features)``: what some trained network makes of samples of any
 kind, images for one.
 """
 

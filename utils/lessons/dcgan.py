@@ -1,4 +1,4 @@
-"""The two networks of lesson 08."""
+"""The two networks of the DCGAN."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def dcgan_generator(latent: int = 50, *, channels: int = 32, seed: int = 0) -> k
 
     A dense layer, shaped to 7 × 7 with 2·``channels`` channels, then two transposed convolutions
     that each double the side. Batch normalisation and ReLU follow all but the last, whose tanh
-    keeps the images between −1 and 1. Notebook 08 builds it step by step.
+    keeps the images between −1 and 1.
 
     Raises:
         ValueError: for a size below 1.

@@ -1,4 +1,4 @@
-"""Two remedies of lesson 09 for a GAN that fails."""
+"""Two remedies for a GAN that fails: spectral normalisation, minibatch standard deviation."""
 
 from __future__ import annotations
 

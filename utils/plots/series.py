@@ -251,7 +251,7 @@ def autocorrelations(
     *,
     title: str = "Autocorrelation within windows",
 ) -> np.ndarray:
-    """Draw each feature's mean autocorrelation, real and generated, as ``metrics`` estimates it.
+    """Draw each feature's mean ``evaluation.autocorrelation``, real and generated.
 
     Args:
         real: ``(windows, time, features)``.

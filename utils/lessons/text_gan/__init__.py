@@ -17,7 +17,6 @@ from utils.lessons.text_gan.bleu import bleu, self_bleu, without_end
 from utils.lessons.text_gan.networks import random_oracle, step_network, text_discriminator
 from utils.lessons.text_gan.policy import Reward, leave_one_out, policy_loss, rollout_values
 from utils.lessons.text_gan.sampling import (
-    TINY,
     Seed,
     all_texts,
     complete,
@@ -31,7 +30,6 @@ from utils.lessons.text_gan.sampling import (
 from utils.lessons.text_gan.training import TextGan, TextGanConfig
 
 __all__ = [
-    "TINY",
     "Reward",
     "Seed",
     "TextGan",

@@ -1,4 +1,4 @@
-"""BLEU and self-BLEU, by counting n-grams."""
+"""BLEU and self-BLEU of texts, by counting n-grams."""
 
 from __future__ import annotations
 

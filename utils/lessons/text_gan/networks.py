@@ -1,4 +1,4 @@
-"""The networks of lesson 14: one step of a language model, and the discriminator of texts."""
+"""The networks of the text GAN: one step of a language model, an oracle, and a discriminator."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The policy gradient of lesson 14."""
+"""REINFORCE for texts: the loss, its baseline, and the worth of single tokens by roll-outs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Texts from a step network: sampled, softened, completed, counted."""
+"""Texts from a step network: sampled, softened or completed, and their probabilities."""
 
 from __future__ import annotations
 

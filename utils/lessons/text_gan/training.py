@@ -1,4 +1,4 @@
-"""The text GAN of lesson 14."""
+"""The text GAN: training by likelihood, by policy gradient or by Gumbel-softmax."""
 
 from __future__ import annotations
 

@@ -1,19 +1,13 @@
 """Moving digits: a simulator, convolutional LSTMs that learn it, judges of frame and of motion.
 
 A clip is an array (frames, 16, 16) of brightness from −1 (black) to 1 (white), as the images of
-notebook 08. Many clips are (clips, frames, 16, 16). A frame's shift or a digit's place is
+lesson 08. Many clips are (clips, frames, 16, 16). A frame's shift or a digit's place is
 (rows down, columns right), in pixels. For a ``GanTrainer``, a clip is a series with 256 features
 a time step: (clips, frames, 256), which the two networks here take and give.
 """
 
 from utils.lessons.video.clips import (
-    CELLS,
-    DIGIT,
-    ROOM,
-    ROUND,
-    SIDE,
     SPEEDS,
-    STEP,
     Clips,
     Digits,
     bounce,
@@ -32,7 +26,6 @@ from utils.lessons.video.motion import (
     velocities,
 )
 from utils.lessons.video.networks import (
-    SHARPNESS,
     Stamp,
     conv_lstm_discriminator,
     conv_lstm_generator,
@@ -40,14 +33,7 @@ from utils.lessons.video.networks import (
 from utils.lessons.video.pictures import animation
 
 __all__ = [
-    "CELLS",
-    "DIGIT",
-    "ROOM",
-    "ROUND",
-    "SHARPNESS",
-    "SIDE",
     "SPEEDS",
-    "STEP",
     "Clips",
     "Digits",
     "Motion",

@@ -1,4 +1,4 @@
-"""Moving digits: a simulator of clips."""
+"""The world of the moving digits: the images, the law of their flight, clips that show it."""
 
 from __future__ import annotations
 

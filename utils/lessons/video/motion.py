@@ -1,4 +1,4 @@
-"""Judges of a clip's frames and motion."""
+"""Judges of clips: of the motion by phase correlation, of the frames by a classifier."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Convolutional LSTMs that generate and read clips."""
+"""The networks of the video GAN: a stamp, and convolutional LSTMs that make and read clips."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Stamp(keras.layers.Layer):
     ``[pictures (batch, 8, 8), maps (batch, frames, 5, 5)]`` → frames (batch, frames, 16, 16). The
     map's cells are 2 pixels apart: this is a transposed convolution of stride 2, with no padding,
     whose kernel is the clip's own picture. Where a map is 1 at one place and 0 elsewhere, it moves
-    the picture as ``draw`` does.
+    the picture as ``render`` does.
     """
 
     def build(self, input_shape: Sequence[tuple[int | None, ...]]) -> None:
