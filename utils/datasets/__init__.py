@@ -4,32 +4,16 @@ from utils.datasets.cadence import Cadence
 from utils.datasets.chorales import Chorale, load_chorales
 from utils.datasets.csv_file import read_csv
 from utils.datasets.fashion import FASHION_CLASSES, Images, load_fashion
-from utils.datasets.files import CHECKSUMS, DATA_FOLDER, WEIGHTS, verified
+from utils.datasets.files import CHECKSUMS, DATA_FOLDER, verified
 from utils.datasets.frames import Layout, as_series
 from utils.datasets.scaling import Scaler
 from utils.datasets.series import Series
 from utils.datasets.speech import Utterances, load_vowels
-from utils.datasets.texts import (
-    DATE_STYLES,
-    FIRST_DATE,
-    LAST_DATE,
-    NAME_KINDS,
-    DatePair,
-    load_dates,
-    load_names,
-    load_play,
-    load_quatrains,
-)
+from utils.datasets.texts import DatePair, load_dates, load_names, load_play, load_quatrains
 from utils.datasets.time_series import (
     HEARTBEATS_RATE,
-    HEARTBEATS_SOURCE,
-    SINES,
-    STOCK_SOURCE,
-    STOCK_UNITS,
     STOCKS,
-    WEATHER_FILES,
     WEATHER_SOURCE,
-    WEATHER_UNITS,
     load_heartbeats,
     load_sines,
     load_stock,
@@ -40,21 +24,10 @@ from utils.datasets.windows import forecast_windows, sliding_windows
 __all__ = [
     "CHECKSUMS",
     "DATA_FOLDER",
-    "DATE_STYLES",
     "FASHION_CLASSES",
-    "FIRST_DATE",
     "HEARTBEATS_RATE",
-    "HEARTBEATS_SOURCE",
-    "LAST_DATE",
-    "NAME_KINDS",
-    "SINES",
     "STOCKS",
-    "STOCK_SOURCE",
-    "STOCK_UNITS",
-    "WEATHER_FILES",
     "WEATHER_SOURCE",
-    "WEATHER_UNITS",
-    "WEIGHTS",
     "Cadence",
     "Chorale",
     "DatePair",

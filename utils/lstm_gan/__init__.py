@@ -16,8 +16,8 @@ from utils.lstm_gan.networks import (
     lstm_discriminator,
     lstm_generator,
 )
-from utils.lstm_gan.observations import REPEATED, TREND, observations
-from utils.lstm_gan.preconditioner import CHUNK, Preconditioner
+from utils.lstm_gan.observations import observations
+from utils.lstm_gan.preconditioner import Preconditioner
 from utils.lstm_gan.recipe import (
     build,
     build_discriminator,
@@ -29,7 +29,6 @@ from utils.lstm_gan.recipe import (
 from utils.lstm_gan.strategies import (
     LOST,
     STRATEGIES,
-    VARIABLE,
     Cluster,
     LostWorkerError,
     get_strategy,
@@ -39,25 +38,14 @@ from utils.lstm_gan.strategies import (
     split_cpu,
     tf_config,
 )
-from utils.lstm_gan.training import (
-    HISTORY,
-    SAMPLING,
-    TRAINING,
-    GanTrainer,
-    NonFiniteLossError,
-)
+from utils.lstm_gan.training import HISTORY, TRAINING, GanTrainer, NonFiniteLossError
 from utils.lstm_gan.transforms import NormalScores, QuantileMap, Tails, tail_ratio
 
 __all__ = [
-    "CHUNK",
     "HISTORY",
     "LOST",
-    "REPEATED",
-    "SAMPLING",
     "STRATEGIES",
     "TRAINING",
-    "TREND",
-    "VARIABLE",
     "Callback",
     "Clock",
     "Cluster",
