@@ -39,6 +39,16 @@ def test_a_frame_with_dates_in_a_column_and_text_beside_them():
     assert series.notes == ("Left out, since they hold no numbers: 'shop', 'open'.",)
 
 
+def test_dates_that_are_still_text_are_read():
+    days = pd.date_range("2024-01-01", periods=30).strftime("%Y-%m-%d")
+    series = as_series(frame(day=days))
+    assert series.time_name == "day"
+    assert series.times[0] == np.datetime64("2024-01-01")
+    assert series.notes == ()
+    with pytest.raises(ValueError, match="2024-99-01"):
+        as_series(frame(day=["2024-99-01"] * 30))
+
+
 def test_periods_zones_arrays_and_series():
     months = pd.period_range("2024-01", periods=30, freq="M")
     assert as_series(frame(months)).times[1] == np.datetime64("2024-02-01")

@@ -21,8 +21,9 @@ MOST_DECIMALS = 9  # a column that needs more is written in full
 def as_series(data: Any, name: str = "data") -> Series:
     """Return a data frame, an array or a series of pandas as a ``Series``.
 
-    Of a data frame, the dates are its index or, failing that, its first column of dates; every
-    column of numbers is taken; columns of anything else are left out, and the ``notes`` say so.
+    Of a data frame, the dates are its index or, failing that, its first column of dates (or of
+    text that is ISO 8601); every column of numbers is taken; columns of anything else are left
+    out, and the ``notes`` say so.
 
     Args:
         data: a ``Series``, which is returned as it is; a pandas DataFrame or Series; or an array
@@ -115,12 +116,15 @@ def _take_times(
         dates += [
             i for i, dtype in enumerate(frame.dtypes) if pd.api.types.is_datetime64_any_dtype(dtype)
         ]
+        dates = dates or [i for i in range(frame.shape[1]) if _is_iso(frame.iloc[:, i])][:1]
         if not dates:
             return None, "date", None, frame
         place = min(dates)
         found, label = frame.iloc[:, place], frame.columns[place]
         if isinstance(found.dtype, pd.PeriodDtype):
             found = pd.PeriodIndex(found).to_timestamp().to_series()
+        elif not pd.api.types.is_datetime64_any_dtype(found.dtype):
+            found = pd.to_datetime(found, format="ISO8601")
         rest = frame.iloc[:, [i for i in range(frame.shape[1]) if i != place]]
     time_name = "date" if label is None else str(label)
     if found.isna().any():
@@ -137,6 +141,12 @@ def _take_times(
         )
     days = array.astype("datetime64[D]")
     return (days if (days == array).all() else array), time_name, zone, rest
+
+
+def _is_iso(column: pd.Series) -> bool:
+    """Return whether a column of text holds ISO 8601 dates, as read_csv leaves them."""
+    text = pd.api.types.is_string_dtype(column.dtype) and not column.empty
+    return text and bool(column.astype(str).str.fullmatch(r"\d{4}-\d{2}-\d{2}([T ].*)?").all())
 
 
 def _check_finite(values: np.ndarray, columns: Sequence[str], index: Any) -> None:
