@@ -54,7 +54,7 @@ def check_shapes(
     Raises:
         ValueError: with the shapes that differ.
     """
-    seed = tf.constant([0, 0])
+    seed = tf.constant([0, 0], tf.int64)  # as in the training step
     real, condition = split_batch(draw_real(1, seed))
     if real.shape[1:] != generator.output_shape[1:]:
         raise ValueError(
@@ -69,8 +69,27 @@ def check_shapes(
             raise ValueError(
                 f"The {model.name} reads {_words(shape[1:] for shape in read)} of a sample; "
                 f"it is given {_words(given)} (latents come from config.static and "
-                "config.dynamic, or from the function latents)."
+                "config.dynamic, or from the function latents; conditions come beside the samples)."
             )
+
+
+def check_condition(generator: keras.Model, condition: Any, count: int) -> None:
+    """Refuse a condition that the generator does not read, or that is not one for each sample.
+
+    Raises:
+        ValueError: with what is expected.
+    """
+    read = generator.input_shape
+    if not isinstance(read, list):
+        if condition is not None:
+            raise ValueError("The generator reads no condition; expected latents alone.")
+        return
+    expected = (count, *read[1][1:])
+    if condition is None:
+        raise ValueError(f"The generator reads a condition too; expected one of shape {expected}.")
+    shape = np.shape(condition)
+    if not tf.TensorShape(shape).is_compatible_with(expected):
+        raise ValueError(f"The condition has shape {shape}; expected {expected}.")
 
 
 def split_batch(batch: Any) -> tuple[Any, Any]:

@@ -25,13 +25,16 @@ class Monitor:
     """An action for ``Callback``: windows generated from the same latents, as training goes on.
 
     Attributes:
+        condition: what a conditional generator is asked for, (count, …).
         taken: pairs of a step and its windows, (count, time, features).
     """
 
     count: int
     seed: int = 0
+    condition: np.ndarray | None = None
     taken: list[tuple[int, np.ndarray]] = field(default_factory=list)
 
     def __call__(self, trainer: GanTrainer) -> None:
         """Take one."""
-        self.taken.append((trainer.step, trainer.sample(self.count, self.seed)))
+        samples = trainer.sample(self.count, self.seed, condition=self.condition)
+        self.taken.append((trainer.step, samples))

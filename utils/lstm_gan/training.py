@@ -15,7 +15,14 @@ import tensorflow as tf
 from utils import runtime
 from utils.checks import positive_integer
 from utils.losses import finite_difference_from_logits, get_loss
-from utils.lstm_gan.batches import Draw, check_shapes, from_arrays, model_inputs, split_batch
+from utils.lstm_gan.batches import (
+    Draw,
+    check_condition,
+    check_shapes,
+    from_arrays,
+    model_inputs,
+    split_batch,
+)
 from utils.lstm_gan.callbacks import Callback
 from utils.lstm_gan.config import TrainingConfig
 from utils.lstm_gan.networks import draw_latents
@@ -153,8 +160,8 @@ class GanTrainer:
             objective = discriminator_loss + penalty
         of_discriminator = self.discriminator.trainable_variables
         of_generator = self.generator.trainable_variables
-        down = tape.gradient(objective, of_discriminator)
-        up = tape.gradient(generator_loss, of_generator)
+        down = _added_up(tape.gradient(objective, of_discriminator))
+        up = _added_up(tape.gradient(generator_loss, of_generator))
         self.discriminator_optimizer.apply(down, of_discriminator)
         self.generator_optimizer.apply(up, of_generator)
         return discriminator_loss, generator_loss
@@ -239,7 +246,12 @@ class GanTrainer:
     def generate(
         self, latents: tf.Tensor, batch_size: int = 1024, *, condition: np.ndarray | None = None
     ) -> np.ndarray:
-        """Return the averaged generator's samples for these latents, ``batch_size`` at a time."""
+        """Return the averaged generator's samples for these latents, ``batch_size`` at a time.
+
+        Raises:
+            ValueError: if the condition is missing, of another shape, or not read.
+        """
+        check_condition(self.generator, condition, len(latents))
         made = []
         for start in range(0, len(latents), batch_size):
             rows = slice(start, start + batch_size)
@@ -397,3 +409,12 @@ class GanTrainer:
     def _manager(self, folder: Path | str) -> tf.train.CheckpointManager:
         Path(folder).mkdir(parents=True, exist_ok=True)
         return tf.train.CheckpointManager(self._checkpoint(), str(folder), max_to_keep=2)
+
+
+def _added_up(gradients: Sequence[tf.Tensor | tf.IndexedSlices | None]) -> list[tf.Tensor | None]:
+    """Return gradients in which the rows of an embedding are added up, one for each label.
+
+    TensorFlow keeps one for every time a row was looked up, and Keras' Adam would take the sum of
+    their squares for the square of their sum.
+    """
+    return [g if g is None else tf.convert_to_tensor(g) for g in gradients]
