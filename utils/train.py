@@ -19,7 +19,14 @@ from utils.datasets import STOCKS, Series, load_stock, read_csv
 from utils.lstm_gan import run_folder
 from utils.lstm_gan.config import TrainingConfig
 from utils.lstm_gan.estimator import LstmGan
-from utils.lstm_gan.strategies import LOST, STRATEGIES, LostWorkerError, get_strategy, is_chief
+from utils.lstm_gan.strategies import (
+    LOST,
+    STRATEGIES,
+    WAIT,
+    LostWorkerError,
+    get_strategy,
+    is_chief,
+)
 from utils.lstm_gan.training import NonFiniteLossError
 
 EXAMPLE = """example:
@@ -79,7 +86,8 @@ def run(options: argparse.Namespace) -> Path:
     run_folder.check_folder(folder, identity, resume=options.resume)
     runtime.reproducible(options.seed)
     runtime.plotting_style()
-    strategy = get_strategy(options.strategy)  # all workers have started after this
+    # After this all workers have started, with the same run before them.
+    strategy = get_strategy(options.strategy, identity=identity, wait=options.wait)
 
     print(runtime.report())
     gan.fit(series, folder=folder, resume=options.resume, strategy=strategy)
@@ -126,6 +134,13 @@ def _parser() -> argparse.ArgumentParser:
         help="mirrored: share each batch among all GPUs of this machine (without one: two halves "
         "of the CPU, to try it); multiworker: among the machines that TF_CONFIG names, started "
         "with this same command (default: one device)",
+    )
+    parser.add_argument(
+        "--wait",
+        type=float,
+        default=WAIT,
+        metavar="SECONDS",
+        help="for all workers to be started (default: %(default)g)",
     )
     parser.add_argument(
         "--profile",

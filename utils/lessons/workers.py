@@ -32,6 +32,7 @@ from utils.lstm_gan.strategies import (
     LOST,
     STRATEGIES,
     VARIABLE,
+    WAIT,
     LostWorkerError,
     get_strategy,
     noticing_lost_workers,
@@ -40,6 +41,7 @@ from utils.lstm_gan.strategies import (
 from utils.lstm_gan.training import GanTrainer
 
 ROOT = Path(__file__).resolve().parents[2]
+OWN = ("folder", "wait", "seconds")  # options that may differ from worker to worker
 
 
 @dataclass(frozen=True)
@@ -211,11 +213,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--resume", action="store_true", help="from the last checkpoint")
     parser.add_argument("--kill", type=int, metavar="STEP", help="worker 1 dies after this step")
     parser.add_argument("--count", action="store_true", help="count a step's all-reduces")
+    parser.add_argument("--seed", type=int, default=1, help="of everything random")
+    parser.add_argument("--wait", type=float, default=WAIT, metavar="S", help="for the others")
     parser.add_argument("--seconds", type=int, default=600, help="then it ends by itself")
     options = parser.parse_args(arguments)
     alarm = getattr(signal, "alarm", lambda seconds: None)  # Windows: `launch` alone keeps time
     alarm(options.seconds)
-    runtime.reproducible(1)
+    runtime.reproducible(options.seed)
     try:
         _train(options)
     except ValueError as error:
@@ -224,13 +228,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except LostWorkerError as error:
         print(f"error: {error}", file=sys.stderr)
         return LOST
+    except KeyboardInterrupt:
+        return 130
     finally:
         alarm(0)
     return 0
 
 
 def _train(options: argparse.Namespace) -> None:
-    parallel = get_strategy(options.strategy)
+    same = {name: value for name, value in vars(options).items() if name not in OWN}
+    parallel = get_strategy(options.strategy, identity={"options": same}, wait=options.wait)
     resolver = None if parallel is None else parallel.cluster_resolver
     index = 0 if resolver is None else resolver.task_id
     trainer = sines_trainer(
@@ -239,6 +246,7 @@ def _train(options: argparse.Namespace) -> None:
         batch_size=options.batch_size,
         units=options.units,
         window=options.window,
+        seed=options.seed,
         plain=options.plain,
     )
     if options.resume:

@@ -24,6 +24,7 @@ from utils.datasets.series import Series
 from utils.files import replacing, write_text
 from utils.lstm_gan.config import TrainingConfig
 from utils.lstm_gan.preconditioner import Preconditioner
+from utils.lstm_gan.rendezvous import flatten
 from utils.lstm_gan.training import HISTORY
 from utils.lstm_gan.transforms import NormalScores
 
@@ -90,17 +91,6 @@ def check_folder(folder: Path, run: dict[str, Any], *, resume: bool = False) -> 
             "expected the same data, window and settings."
         )
     raise ValueError(f"{folder} holds another run ({differing[0]}); expected another folder.")
-
-
-def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return the leaves of nested dictionaries by the dotted names of their branches."""
-    flat: dict[str, Any] = {}
-    for key, value in tree.items():
-        if isinstance(value, Mapping):
-            flat |= flatten(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat
 
 
 def write_config(folder: Path, run: dict[str, Any], layout: Layout, **more: Any) -> None:

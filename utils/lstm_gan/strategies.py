@@ -1,4 +1,4 @@
-"""More than one device: strategies by name, and what TF_CONFIG says.
+"""More than one device: strategies by name, and what TF_CONFIG or Slurm say.
 
 TensorFlow's workers speak without password or encryption, and listen on every network interface,
 also where they are told to meet at 127.0.0.1: run them only in a network that you trust.
@@ -7,17 +7,30 @@ also where they are told to meet at 127.0.0.1: run them only in a network that y
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import json
+import math
 import os
-from collections.abc import Iterator, Sequence
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import tensorflow as tf
+from tensorflow.python.distribute.cluster_resolver.slurm_cluster_resolver import (
+    expand_hostlist,
+    expand_tasks_per_node,
+)
 
 from utils import runtime
+from utils.lstm_gan.rendezvous import meet, versions
 
 STRATEGIES = ("default", "mirrored", "multiworker")
 VARIABLE = "TF_CONFIG"
+PORT = 2222  # of the first worker on each of Slurm's machines
+WAIT = 300.0  # seconds for all workers to be started
 LOST = 3  # exit status of a worker that lost another one
 
 
@@ -80,6 +93,33 @@ def read_tf_config(text: str | None) -> Cluster:
     return Cluster(tuple(workers), index)
 
 
+def slurm_cluster(variables: Mapping[str, str]) -> Cluster | None:
+    """Return the cluster of the Slurm step (``srun``) that these variables describe, or None.
+
+    Every task is a worker, in Slurm's order. The first on each machine listens at port 2222, the
+    next at 2223. (TensorFlow's ``SlurmClusterResolver`` sorts the machines by name, node10 before
+    node9, while Slurm does not: then workers are told another's address. It also needs a GPU.)
+
+    Raises:
+        ValueError: in one sentence, if the variables do not fit together.
+    """
+    names = ("SLURM_STEP_NODELIST", "SLURM_STEP_TASKS_PER_NODE", "SLURM_PROCID")
+    if not all(variables.get(name) for name in names):
+        return None
+    hosts = expand_hostlist(variables[names[0]])
+    tasks = expand_tasks_per_node(variables[names[1]])
+    workers = tuple(
+        f"{host}:{PORT + task}"
+        for host, count in zip(hosts, tasks, strict=False)
+        for task in range(count)
+    )
+    index = variables[names[2]]
+    if len(hosts) != len(tasks) or not index.isdecimal() or int(index) >= len(workers):
+        said = ", ".join(f"{name}={variables[name]}" for name in names)
+        raise ValueError(f"Slurm's variables do not fit together: {said}.")
+    return Cluster(workers, int(index))
+
+
 def split_cpu(parts: int = 2) -> list[str]:
     """Split the CPU into logical devices, to try a strategy without GPUs; return their names.
 
@@ -103,15 +143,25 @@ def split_cpu(parts: int = 2) -> list[str]:
     return names
 
 
-def get_strategy(name: str) -> tf.distribute.Strategy | None:
+def get_strategy(
+    name: str, *, identity: Mapping[str, Any] | None = None, wait: float = WAIT
+) -> tf.distribute.Strategy | None:
     """Return a strategy by name, ``None`` for "default": one device, as if there were no others.
 
     "mirrored" takes all GPUs of this machine or, where there is none, two halves of the CPU.
-    "multiworker" waits until all workers that TF_CONFIG names have been started. Call this before
-    TensorFlow computes anything.
+    "multiworker" takes the workers that TF_CONFIG names or, where that is not set, the tasks of the
+    Slurm step; it waits for all of them, says so, and refuses those that are about to run something
+    else. Call this before TensorFlow computes anything.
+
+    Args:
+        name: one of ``STRATEGIES``.
+        identity: what has to be the same for all workers, nested as a run's config.json; the
+            versions and the number of GPUs are compared in any case.
+        wait: seconds for all workers to be started.
 
     Raises:
-        ValueError: for an unknown name, a TF_CONFIG that does not do, or devices in use.
+        ValueError: for an unknown name, a TF_CONFIG that does not do, devices in use, workers that
+            are missing or differ.
     """
     if name not in STRATEGIES:
         raise ValueError(f"There is no strategy {name!r}; expected one of {', '.join(STRATEGIES)}.")
@@ -119,11 +169,66 @@ def get_strategy(name: str) -> tf.distribute.Strategy | None:
         return None
     if name == "mirrored":
         return tf.distribute.MirroredStrategy(None if runtime.on_gpu() else split_cpu())
-    read_tf_config(os.environ.get(VARIABLE))
+    if not 0 < wait < math.inf:
+        raise ValueError(f"The seconds to wait are {wait:g}; expected a positive number.")
+    cluster = None if os.environ.get(VARIABLE) else slurm_cluster(os.environ)
+    if cluster is None:
+        cluster = read_tf_config(os.environ.get(VARIABLE))
+    else:
+        os.environ[VARIABLE] = tf_config(cluster.workers, cluster.index)  # TensorFlow reads it
+    _check_unused()
+    gpus = len(tf.config.list_physical_devices("GPU"))
+    meet(
+        cluster.workers,
+        cluster.index,
+        {"versions": versions(), "gpus": gpus, **(identity or {})},
+        wait,
+    )
     try:
-        return tf.distribute.MultiWorkerMirroredStrategy()
+        with _mortal(wait):
+            return tf.distribute.MultiWorkerMirroredStrategy()
     except RuntimeError as error:
         raise ValueError(f"The workers could not be connected: {error}") from error
+
+
+def _check_unused() -> None:
+    """Refuse to connect workers once TensorFlow is in use, before waiting for the others."""
+    threads = tf.config.threading.get_inter_op_parallelism_threads()
+    try:
+        tf.config.threading.set_inter_op_parallelism_threads(threads + 1)
+        tf.config.threading.set_inter_op_parallelism_threads(threads)
+    except RuntimeError as error:
+        raise ValueError(
+            "The workers could not be connected: TensorFlow is in use already; expected this "
+            "before it computes anything."
+        ) from error
+
+
+@contextlib.contextmanager
+def _mortal(seconds: float) -> Iterator[None]:
+    """Let the process end while TensorFlow connects the workers, which have all been met.
+
+    It keeps Python's lock meanwhile, so that a worker lost just now would hold the others for ever.
+    Ctrl-C ends the process at once, ``seconds`` do too (with the place where it was), and a TERM is
+    heard at the end, when TensorFlow's own handler, which swallows it, has been taken out again.
+    """
+    faulthandler.dump_traceback_later(seconds, exit=True, file=sys.__stderr__)
+    main = threading.current_thread() is threading.main_thread()
+    masks = main and hasattr(signal, "pthread_sigmask")
+    handlers = {kind: signal.getsignal(kind) for kind in (signal.SIGINT, signal.SIGTERM)}
+    if main:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if masks:
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    try:
+        yield
+    finally:
+        if main:
+            for kind, handler in handlers.items():
+                signal.signal(kind, handler)
+        if masks:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        faulthandler.cancel_dump_traceback_later()
 
 
 def is_chief(strategy: tf.distribute.Strategy | None) -> bool:
