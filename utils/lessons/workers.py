@@ -164,7 +164,13 @@ def sines_trainer(
 
 
 def seconds_to_reduce(trainer: GanTrainer, repeats: int) -> list[float]:
-    """Return how long each of ``repeats`` all-reduces took, of as much as a step's gradients."""
+    """Return how long each of ``repeats`` all-reduces took, of as much as a step's gradients.
+
+    Raises:
+        ValueError: if the trainer has no strategy.
+    """
+    if trainer.strategy is None:
+        raise ValueError("The trainer has no strategy; expected one whose workers add up.")
     sizes = [
         sum(variable.shape.num_elements() for variable in model.trainable_variables)
         for model in (trainer.generator, trainer.discriminator)
@@ -265,7 +271,7 @@ def _train(options: argparse.Namespace) -> None:
             checkpoint_every=options.every,
             callbacks=[Callback(1, note_time)],
         )
-    times = {
+    times: dict[str, list[float] | int] = {
         "step": [after - before for before, after in itertools.pairwise(seconds)],
         "reduce": [] if parallel is None else seconds_to_reduce(trainer, 20),
     }

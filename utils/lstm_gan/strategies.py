@@ -70,7 +70,8 @@ def read_tf_config(text: str | None) -> Cluster:
         raise ValueError(f"{VARIABLE} is no JSON ({error}): {text[:60]!r}.") from None
     given = given if isinstance(given, dict) else {}
     cluster, task = given.get("cluster"), given.get("task")
-    workers = cluster.get("worker") if isinstance(cluster, dict) else None
+    cluster = cluster if isinstance(cluster, dict) else {}
+    workers = cluster.get("worker")
     if not (isinstance(workers, list) and workers and set(cluster) == {"worker"}):
         raise ValueError(
             f"{VARIABLE} names no cluster of workers; expected "
@@ -84,13 +85,13 @@ def read_tf_config(text: str | None) -> Cluster:
         raise ValueError(f"{VARIABLE} has an address twice; expected one for each worker.")
     task = task if isinstance(task, dict) else {}
     index = task.get("index")
-    whole = isinstance(index, int) and not isinstance(index, bool)
-    if task.get("type") != "worker" or not whole or not 0 <= index < len(workers):
+    place = index if isinstance(index, int) and not isinstance(index, bool) else -1
+    if task.get("type") != "worker" or not 0 <= place < len(workers):
         raise ValueError(
             f"{VARIABLE} has the task {given.get('task')!r}; expected the type 'worker' and an "
             f"index from 0 to {len(workers) - 1}."
         )
-    return Cluster(tuple(workers), index)
+    return Cluster(tuple(workers), place)
 
 
 def slurm_cluster(variables: Mapping[str, str]) -> Cluster | None:
@@ -212,7 +213,7 @@ def _mortal(seconds: float) -> Iterator[None]:
     Ctrl-C ends the process at once, ``seconds`` do too (with the place where it was), and a TERM is
     heard at the end, when TensorFlow's own handler, which swallows it, has been taken out again.
     """
-    faulthandler.dump_traceback_later(seconds, exit=True, file=sys.__stderr__)
+    faulthandler.dump_traceback_later(seconds, exit=True, file=sys.__stderr__ or 2)
     main = threading.current_thread() is threading.main_thread()
     masks = main and hasattr(signal, "pthread_sigmask")
     handlers = {kind: signal.getsignal(kind) for kind in (signal.SIGINT, signal.SIGTERM)}
