@@ -17,8 +17,6 @@ UTILS = ROOT / "utils"
 # Code of the lessons, and what a lesson defines and other parts of the course use too.
 SHARED = ("cells.py", "losses.py", "lstm_gan/conditional.py", "datasets/windows.py")
 FILES = sorted([*(UTILS / "lessons").rglob("*.py"), *(UTILS / name for name in SHARED)])
-# A program that lesson 18 and the tests start: its module's docstring says so.
-PROGRAMS = {UTILS / "lessons/workers.py"}
 # "Defined in lesson 3.4.", "Used in lesson 14, "Try it"." or with both a number and a title.
 WHERE = re.compile(r'^(?:Defined|Used) in lesson (\d+)(?:\.(\d+))?(?:, "([^"]+)")?\.$', re.M)
 
@@ -60,9 +58,6 @@ def public(path: Path) -> list[ast.FunctionDef | ast.ClassDef]:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(UTILS)))
 def test_every_public_name_says_which_lesson_it_is_from(path: Path) -> None:
-    if path in PROGRAMS:
-        assert "Lesson 18" in (ast.get_docstring(ast.parse(path.read_text())) or "")
-        return
     found = {node.name: complaint(ast.get_docstring(node) or "") for node in public(path)}
     assert not {name: wrong for name, wrong in found.items() if wrong}
 

@@ -49,6 +49,8 @@ class Finished:
     """How a worker ended: its exit status (negative: killed by that signal) and what it printed.
 
     The output of one that ``launch`` killed ends with a line that says so.
+
+    Used in lesson 18.10.
     """
 
     status: int
@@ -56,7 +58,10 @@ class Finished:
 
 
 def free_addresses(count: int) -> list[str]:
-    """Return ``count`` loopback addresses whose ports are free now."""
+    """Return ``count`` loopback addresses whose ports are free now.
+
+    Used in lesson 18.10.
+    """
     with contextlib.ExitStack() as held:  # all at once, so that no port comes twice
         sockets = [held.enter_context(socket.socket()) for _ in range(count)]
         for each in sockets:
@@ -77,6 +82,8 @@ def launch(
         workers: how many.
         timeout: seconds for all of it.
         grace: seconds from the first failure on.
+
+    Used in lesson 18.10.
     """
     addresses = free_addresses(workers)
     running: list[subprocess.Popen] = []
@@ -135,6 +142,8 @@ def sines_trainer(
     for the non-saturating loss and an output that is not standardised. Then the losses depend on
     every weight, so that all can be compared; by the recipe they do not depend on some biases,
     which go where rounding takes them.
+
+    Used in lesson 18.1.
     """
     config = TrainingConfig(
         steps=steps,
@@ -168,6 +177,8 @@ def seconds_to_reduce(trainer: GanTrainer, repeats: int) -> list[float]:
 
     Raises:
         ValueError: if the trainer has no strategy.
+
+    Used in lesson 18.13.
     """
     if trainer.strategy is None:
         raise ValueError("The trainer has no strategy; expected one whose workers add up.")
@@ -190,7 +201,10 @@ def seconds_to_reduce(trainer: GanTrainer, repeats: int) -> list[float]:
 
 
 def reduces_in_a_step(trainer: GanTrainer) -> int:
-    """Return how many all-reduces the graph of one of this worker's steps holds."""
+    """Return how many all-reduces the graph of one of this worker's steps holds.
+
+    Used in lesson 18.13.
+    """
     step = tf.function(trainer.train_step).get_concrete_function(tf.TensorSpec((), tf.int64))
     operations = step.graph.get_operations()
     return sum(operation.type.startswith("CollectiveReduce") for operation in operations)
@@ -202,6 +216,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Writes checkpoints to the folder, and for each worker a ``worker-0.json`` with the seconds that
     each step took ("step") and each of 20 sums of as many numbers as a step's gradients, in two
     all-reduces ("reduce"); with ``--count`` also the all-reduces in a step ("reduces").
+
+    Used in lesson 18.10.
     """
     parser = argparse.ArgumentParser(
         prog="python -m utils.lessons.workers",
