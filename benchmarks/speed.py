@@ -1,7 +1,8 @@
 """How long one training step of the LSTM-GAN takes, beside other ways of computing the same step.
 
-    .venv/bin/python -m benchmarks.speed            everything: about ten minutes
-    .venv/bin/python -m benchmarks.speed --quick    a few steps of each, to see that it runs
+    .venv/bin/python -m benchmarks.speed                       everything: about ten minutes
+    .venv/bin/python -m benchmarks.speed --only "Keras fit"    that beside ours: 1½ minutes
+    .venv/bin/python -m benchmarks.speed --quick               a few steps, to see that it runs
 
 A step updates the discriminator and the generator once. The forms of it:
 
@@ -9,12 +10,14 @@ A step updates the discriminator and the generator once. The forms of it:
 - ``PyTorch``: the same algorithm with ``nn.LSTM``, eager (left out if torch is not installed);
 - ``naive Keras``: an eager loop of Keras' layers as they come, a loss and a tape for each player;
 - ``compiled Keras``: that step in a ``tf.function``, one step a call;
+- ``Keras fit``: that step as ``train_step`` of a ``keras.Model``, by ``fit``, many steps in a call;
 - ``products alone``: the matrix products of our step's LSTM layers and nothing else, the floor.
 
 That they are one algorithm is tested: from the same weights and noise they compute the same losses.
 Each form runs in a process of its own, which waits while another is timed; rounds take turns, so
 that a change in the machine's load meets all forms. Results go to ``speed.json``, ``speed.md`` and
-``speed.png`` beside this file.
+``speed.png`` beside this file. ``--only`` leaves the other results as they are: its form stands
+beside ours of the same run, and the report says so.
 """
 
 from __future__ import annotations
@@ -252,55 +255,89 @@ def machine() -> str:
     return f"{name}, {len(available_cores())} cores"
 
 
+def step_clock(quick: bool) -> Clock:
+    """Return the clock for a step at one size."""
+    return Clock(rounds=1, seconds=0.1) if quick else Clock(rounds=7, seconds=1.5)
+
+
+def environment(has_torch: bool) -> dict[str, Any]:
+    """Return on what a run is measured."""
+    packages = ("tensorflow", "keras", "numpy", *(["torch"] if has_torch else []))
+    versions = {"Python": platform.python_version(), **{name: version(name) for name in packages}}
+    return {"machine": machine(), "versions": versions}
+
+
+def race(forms: Sequence[str], size: Size, clock: Clock) -> dict[str, dict[str, dict]]:
+    """Return the forms' times on one core, and on all."""
+    times = {}
+    for name, how in {"one core": one_core(), "all cores": {}}.items():
+        print(f"A step, {name} …", flush=True)
+        times[name] = clock.race({form: Order(form, size, **how) for form in forms})
+    return times
+
+
+def one_core() -> dict[str, tuple[int, ...]]:
+    """Return how an ``Order`` asks for one core."""
+    return {"threads": (1, 1), "cores": tuple(available_cores()[-1:])}
+
+
+def extremes(loads: Sequence[float]) -> dict[str, float]:
+    """Return the least and the most of the load averages."""
+    return {"least": min(loads), "most": max(loads)}
+
+
+def measure_apart(form: str, quick: bool) -> dict[str, Any]:
+    """Return what ``speed.json`` holds of a form that was measured later than the others."""
+    timer = step_clock(quick)
+    step = race([OURS, form], Size(), timer)
+    return {
+        **environment(form == TORCH),
+        "size": dataclasses.asdict(Size()),
+        "rounds": timer.rounds,
+        "step": step,
+        "load": extremes(timer.loads),
+    }
+
+
 def measure(quick: bool) -> dict[str, Any]:
-    """Return everything that ``speed.json`` holds."""
-    clock = Clock(rounds=1, seconds=0.1) if quick else Clock(rounds=7, seconds=1.5)
-    short = dataclasses.replace(clock, rounds=min(5, clock.rounds), seconds=clock.seconds / 2)
+    """Return everything that ``speed.json`` holds, but for forms measured apart."""
+    timer = step_clock(quick)
+    short = dataclasses.replace(timer, rounds=min(5, timer.rounds), seconds=timer.seconds / 2)
     has_torch = importlib.util.find_spec("torch") is not None
     forms = [form for form in FORMS if form != TORCH or has_torch]
     if not has_torch:
         print("torch is not installed (requirements-bench.txt has it): PyTorch is left out.")
     cores, size = available_cores(), Size()
     results: dict[str, Any] = {
-        "machine": machine(),
-        "versions": {
-            "Python": platform.python_version(),
-            **{name: version(name) for name in ("tensorflow", "keras", "numpy")},
-            **({"torch": version("torch")} if has_torch else {}),
-        },
+        **environment(has_torch),
         "size": dataclasses.asdict(size),
-        "rounds": clock.rounds,
-        "step": {},
+        "rounds": timer.rounds,
+        "step": race(forms, size, timer),
         "growth": {},
         "threads": {},
         "side_by_side": [],
     }
-    one_core = {"threads": (1, 1), "cores": tuple(cores[-1:])}
-    for name, how in {"one core": one_core, "all cores": {}}.items():
-        print(f"A step, {name} …", flush=True)
-        orders = {form: Order(form, size, **how) for form in forms}
-        results["step"][name] = clock.race(orders)
     if len(cores) > 1:
         print("Threads …", flush=True)
         settings = (0, 0), (1, 1), (1, len(cores)), (len(cores), 1), (len(cores), len(cores))
         orders = {f"{a} × {b}": Order(OURS, size, threads=(a, b)) for a, b in settings}
-        results["threads"] = clock.race(orders)
+        results["threads"] = timer.race(orders)
         print("Two runs side by side …", flush=True)
         pair = [Order(OURS, size, threads=(1, 1), cores=(core,)) for core in cores[:2]]
-        results["side_by_side"] = clock.side_by_side(pair)
+        results["side_by_side"] = timer.side_by_side(pair)
     grow = [form for form in (OURS, TORCH, PRODUCTS) if form in forms]
     for name, values in {} if quick else GROWTH.items():
         results["growth"][name] = {}
         for value in values:
             other = dataclasses.replace(size, **{name: value})
             if other == size:
-                race = {form: results["step"]["one core"][form] for form in grow}
+                times = {form: results["step"]["one core"][form] for form in grow}
             else:
                 print(f"{name.capitalize()} {value} …", flush=True)
-                race = short.race({form: Order(form, other, **one_core) for form in grow})
-            results["growth"][name][str(value)] = race
+                times = short.race({form: Order(form, other, **one_core()) for form in grow})
+            results["growth"][name][str(value)] = times
     # Both clocks note the loads in one list.
-    results["load"] = {"least": min(clock.loads), "most": max(clock.loads)}
+    results["load"] = extremes(timer.loads)
     return results
 
 
@@ -312,10 +349,18 @@ def ratio(form: dict, ours: dict) -> float:
     return float(np.median(np.divide(form["milliseconds"], ours["milliseconds"])))
 
 
+def beside_ours(results: dict[str, Any], cores: str) -> dict[str, tuple[dict, dict]]:
+    """Return each form's times and ours of the same run, in the order of ``FORMS``."""
+    step = results["step"][cores]
+    pairs = {form: (taken, step[OURS]) for form, taken in step.items()}
+    for form, run in results.get("apart", {}).items():
+        pairs[form] = (run["step"][cores][form], run["step"][cores][OURS])
+    return {form: pairs[form] for form in FORMS if form in pairs}
+
+
 def markdown(results: dict[str, Any]) -> str:
     """Return the results as the text of ``speed.md``."""
     size = Size(**results["size"])
-    versions = ", ".join(f"{name} {number}" for name, number in results["versions"].items())
     lines = [
         "# How long a training step takes",
         "",
@@ -323,27 +368,28 @@ def markdown(results: dict[str, Any]) -> str:
         f"{size.length}, {size.units} units, {size.layers} LSTM layers each. Written by "
         "`python -m benchmarks.speed`; what the forms are, its first lines say.",
         "",
-        f"{results['machine']}. {versions}. Medians of {results['rounds']} rounds by turns, "
-        f"of five where a size grows; load "
-        f"average {results['load']['least']} to {results['load']['most']}. Ratios are medians of "
+        f"{_environment(results)} Medians of {results['rounds']} rounds by turns, "
+        f"of five where a size grows; {_load(results)}. Ratios are medians of "
         "the rounds' ratios.",
         "",
     ]
-    for name, forms in results["step"].items():
+    apart = results.get("apart", {})
+    for name in results["step"]:
         rows = [
             [
-                form,
+                f"{form} †" if form in apart else form,
                 f"{np.median(taken['milliseconds']):.1f}",
                 f"{min(taken['milliseconds']):.1f}–{max(taken['milliseconds']):.1f}",
-                f"{ratio(taken, forms[OURS]):.2f}",
+                f"{ratio(taken, ours):.2f}",
                 f"{taken['first_call_seconds']:.1f}",
                 f"{taken['peak_mb']:,} ({taken['libraries_mb']:,})",
             ]
-            for form, taken in forms.items()
+            for form, (taken, ours) in beside_ours(results, name).items()
         ]
         header = [name, "ms a step", "range", "× ours", "first step, s", "peak memory, MB"]
         lines += [*_table(header, rows), ""]
     lines += ["In brackets: what the imported libraries take before anything is built.", ""]
+    lines += _apart(apart)
     lines += _goals(results)
     if results["threads"]:
         lines += _threads(results)
@@ -364,13 +410,37 @@ def markdown(results: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def _environment(run: dict[str, Any]) -> str:
+    versions = ", ".join(f"{name} {number}" for name, number in run["versions"].items())
+    return f"{run['machine']}. {versions}."
+
+
+def _load(run: dict[str, Any]) -> str:
+    return f"load average {run['load']['least']} to {run['load']['most']}"
+
+
+def _apart(apart: dict[str, dict]) -> Iterator[str]:
+    for form, run in apart.items():
+        medians = " and ".join(
+            f"{np.median(times[OURS]['milliseconds']):.1f} ms ({name})"
+            for name, times in run["step"].items()
+        )
+        yield (
+            f"† {form} is from a later run, {run['rounds']} rounds by turns with ours alone. "
+            f"There a step of ours took {medians}; the row's ratio is to those. "
+            f"{_environment(run)} {_load(run).capitalize()}."
+        )
+        yield ""
+
+
 def _goals(results: dict[str, Any]) -> Iterator[str]:
     yield from ("## Goals", "")
-    for name, forms in results["step"].items():
+    for name in results["step"]:
+        forms = beside_ours(results, name)
         for form, least in GOALS.items():
             if form not in forms:
                 continue
-            found = ratio(forms[form], forms[OURS])
+            found = ratio(*forms[form])
             reached = "reached" if found >= least else "not reached"
             if form == PRODUCTS:
                 text = f"ours takes {1 / found:.2f} times the products alone (at most 2.5)"
@@ -446,6 +516,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--quick", action="store_true", help="a few steps of each form; print, write nothing"
     )
+    parser.add_argument(
+        "--only",
+        choices=[form for form in FORMS if form != OURS],
+        help="measure this form beside ours, and add it to the stored results",
+    )
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.worker:
@@ -453,12 +528,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         order["size"] = Size(**order["size"])
         serve(Order(**order), sys.stdin, sys.stdout)
         return 0
-    results = measure(options.quick)
+    stored = FOLDER / "speed.json"
+    if options.only:
+        if not stored.exists():
+            parser.error(f"there is no {stored} to add to; measure everything first")
+        results = json.loads(stored.read_text(encoding="utf-8"))
+        found = measure_apart(options.only, options.quick)
+        results["apart"] = results.get("apart", {}) | {options.only: found}
+    else:
+        results = measure(options.quick)
     text = markdown(results)
     print(f"\n{text}")
     if not options.quick:
-        draw(results["growth"], FOLDER / "speed.png")
-        files.write_text(FOLDER / "speed.json", json.dumps(results, indent=1) + "\n")
+        if not options.only:
+            draw(results["growth"], FOLDER / "speed.png")
+        files.write_text(stored, json.dumps(results, indent=1) + "\n")
         files.write_text(FOLDER / "speed.md", text)
     return 0
 

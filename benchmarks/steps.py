@@ -1,4 +1,4 @@
-"""A training step of the LSTM-GAN in five forms, for ``benchmarks/speed.py`` to time.
+"""A training step of the LSTM-GAN in six forms, for ``benchmarks/speed.py`` to time.
 
 They are one algorithm: ``tests/test_speed_benchmark.py`` sees that, from the same weights and
 noise, they compute the same losses. Each builder in ``FORMS`` takes a ``Size`` and returns a
@@ -17,11 +17,12 @@ import tensorflow as tf
 from utils import lstm_gan
 from utils.losses import finite_difference_penalty, get_loss
 
-OURS, TORCH, NAIVE, COMPILED, PRODUCTS = (
+OURS, TORCH, NAIVE, COMPILED, FIT, PRODUCTS = (
     "ours",
     "PyTorch",
     "naive Keras",
     "compiled Keras",
+    "Keras fit",
     "products alone",
 )
 STEPS_PER_CALL = 20
@@ -100,8 +101,56 @@ def ours(size: Size) -> Callable[[int], None]:
     return run
 
 
+def adam(config: lstm_gan.TrainingConfig) -> keras.optimizers.Adam:
+    """Return Keras' Adam with the recipe's learning rate."""
+    rate = keras.optimizers.schedules.CosineDecay(
+        config.learning_rate, config.steps, alpha=config.cosine_alpha
+    )
+    return keras.optimizers.Adam(rate, beta_1=config.beta_1, beta_2=config.beta_2)
+
+
+def latents_and_noise(
+    config: lstm_gan.TrainingConfig, length: int, features: int
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return latents, and the noise of the penalty, for one step."""
+    fixed = tf.random.normal((config.batch_size, 1, config.static))
+    fresh = tf.random.normal((config.batch_size, length, config.dynamic))
+    latents = tf.concat([tf.repeat(fixed, length, axis=1), fresh], axis=-1)
+    return latents, tf.random.normal((2 * penalised(config), length, features))
+
+
+def update(
+    gan: NaiveGan | LstmGanModel, real: tf.Tensor, latents: tf.Tensor, noise: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Update both models once, as one would write it at first; return the two losses.
+
+    There is a loss for each player, and a tape for each loss. ``compile`` and ``fit`` of a model
+    take names such as ``loss``: hence ``gan_loss``.
+    """
+    config, some = gan.config, penalised(gan.config)
+    of_real, of_fake = noise[:some], noise[some:]
+    with tf.GradientTape() as tape:
+        fake = gan.generator(latents, training=True)
+        real_logits, fake_logits = gan.discriminator(real), gan.discriminator(fake)
+        discriminator_loss = objective = gan.gan_loss.discriminator(real_logits, fake_logits)
+        for windows, moves in ((real[:some], of_real), (fake[:some], of_fake)):
+            objective += finite_difference_penalty(
+                gan.discriminator, windows, config.gp_weight, config.gp_sigma, moves
+            )
+    of_discriminator = tape.gradient(objective, gan.discriminator.trainable_variables)
+    with tf.GradientTape() as tape:
+        fake_logits = gan.discriminator(gan.generator(latents, training=True))
+        generator_loss = gan.gan_loss.generator(gan.discriminator(real), fake_logits)
+    of_generator = tape.gradient(generator_loss, gan.generator.trainable_variables)
+    gan.d_optimizer.apply(of_discriminator, gan.discriminator.trainable_variables)
+    gan.g_optimizer.apply(of_generator, gan.generator.trainable_variables)
+    for mean, new in zip(gan.ema_generator.weights, gan.generator.weights, strict=True):
+        mean.assign(config.ema_decay * mean + (1 - config.ema_decay) * new)
+    return discriminator_loss, generator_loss
+
+
 class NaiveGan:
-    """The step as one would write it at first: a loss for each player, a tape for each loss."""
+    """Two models, their optimizers, and the windows to draw batches from."""
 
     def __init__(
         self,
@@ -114,51 +163,63 @@ class NaiveGan:
         self.generator, self.discriminator, self.config = generator, discriminator, config
         self.ema_generator = keras.models.clone_model(generator)
         self.ema_generator.set_weights(generator.get_weights())
-        self.windows, self.loss = tf.constant(windows), get_loss(config.loss)
-        self.optimizers = []
-        for model in (generator, discriminator):
-            rate = keras.optimizers.schedules.CosineDecay(
-                config.learning_rate, config.steps, alpha=config.cosine_alpha
-            )
-            adam = keras.optimizers.Adam(rate, beta_1=config.beta_1, beta_2=config.beta_2)
-            adam.build(model.trainable_variables)
-            self.optimizers.append(adam)
+        self.windows, self.gan_loss = tf.constant(windows), get_loss(config.loss)
+        self.d_optimizer, self.g_optimizer = adam(config), adam(config)
+        self.d_optimizer.build(discriminator.trainable_variables)
+        self.g_optimizer.build(generator.trainable_variables)
 
     def draw(self) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """Return real windows, latents, and the noise of the penalty, for one step."""
-        config, (_, length, features) = self.config, self.windows.shape
-        chosen = tf.random.uniform((config.batch_size,), maxval=len(self.windows), dtype=tf.int32)
-        fixed = tf.random.normal((config.batch_size, 1, config.static))
-        fresh = tf.random.normal((config.batch_size, length, config.dynamic))
-        latents = tf.concat([tf.repeat(fixed, length, axis=1), fresh], axis=-1)
-        noise = tf.random.normal((2 * penalised(config), length, features))
-        return tf.gather(self.windows, chosen), latents, noise
+        size = (self.config.batch_size,)
+        chosen = tf.random.uniform(size, maxval=len(self.windows), dtype=tf.int32)
+        return (
+            tf.gather(self.windows, chosen),
+            *latents_and_noise(self.config, *self.windows.shape[1:]),
+        )
 
     def step(
         self, real: tf.Tensor, latents: tf.Tensor, noise: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Update both models once; return the two losses."""
-        config, some = self.config, penalised(self.config)
-        of_real, of_fake = noise[:some], noise[some:]
-        with tf.GradientTape() as tape:
-            fake = self.generator(latents, training=True)
-            real_logits, fake_logits = self.discriminator(real), self.discriminator(fake)
-            discriminator_loss = objective = self.loss.discriminator(real_logits, fake_logits)
-            for windows, moves in ((real[:some], of_real), (fake[:some], of_fake)):
-                objective += finite_difference_penalty(
-                    self.discriminator, windows, config.gp_weight, config.gp_sigma, moves
-                )
-        of_discriminator = tape.gradient(objective, self.discriminator.trainable_variables)
-        with tf.GradientTape() as tape:
-            fake_logits = self.discriminator(self.generator(latents, training=True))
-            generator_loss = self.loss.generator(self.discriminator(real), fake_logits)
-        of_generator = tape.gradient(generator_loss, self.generator.trainable_variables)
-        for_generator, for_discriminator = self.optimizers
-        for_discriminator.apply(of_discriminator, self.discriminator.trainable_variables)
-        for_generator.apply(of_generator, self.generator.trainable_variables)
-        for mean, new in zip(self.ema_generator.weights, self.generator.weights, strict=True):
-            mean.assign(config.ema_decay * mean + (1 - config.ema_decay) * new)
-        return discriminator_loss, generator_loss
+        return update(self, real, latents, noise)
+
+
+class LstmGanModel(keras.Model):
+    """The naive step for ``fit``, as Keras' guide to ``train_step`` writes a GAN."""
+
+    def __init__(
+        self,
+        generator: keras.Model,
+        discriminator: keras.Model,
+        config: lstm_gan.TrainingConfig,
+    ) -> None:
+        """Take over the models, and start the generator's average."""
+        super().__init__()
+        self.generator, self.discriminator, self.config = generator, discriminator, config
+        self.ema_generator = keras.models.clone_model(generator)
+        self.ema_generator.set_weights(generator.get_weights())
+        self.gan_loss = get_loss(config.loss)
+
+    def compile(
+        self,
+        d_optimizer: keras.optimizers.Optimizer,
+        g_optimizer: keras.optimizers.Optimizer,
+        **options: object,
+    ) -> None:
+        """Take one optimizer for each player; ``options`` are those of ``keras.Model.compile``."""
+        super().compile(**options)
+        self.d_optimizer, self.g_optimizer = d_optimizer, g_optimizer
+        d_optimizer.build(self.discriminator.trainable_variables)
+        g_optimizer.build(self.generator.trainable_variables)
+
+    def draw(self, real: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return latents, and the noise of the penalty, for a batch of windows."""
+        return latents_and_noise(self.config, *real.shape[1:])
+
+    def train_step(self, real: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Update both models once, on a batch of windows; return the two losses by name."""
+        d_loss, g_loss = update(self, real, *self.draw(real))
+        return {"d_loss": d_loss, "g_loss": g_loss}
 
 
 def naive(size: Size) -> Callable[[int], None]:
@@ -182,6 +243,24 @@ def compiled(size: Size) -> Callable[[int], None]:
         for _ in range(steps):
             losses = step()
         float(losses[0])
+
+    return run
+
+
+def fit(size: Size) -> Callable[[int], None]:
+    """Return ``keras.Model.fit`` on batches of ``tf.data``, many steps in a call.
+
+    Keras would compile the step by XLA, were TensorFlow not asked for deterministic kernels.
+    """
+    generator, discriminator, windows, config = material(size, fused=True)
+    model = LstmGanModel(generator, discriminator, config)
+    model.compile(adam(config), adam(config), steps_per_execution=STEPS_PER_CALL)
+    samples = tf.data.Dataset.from_tensor_slices(windows).shuffle(len(windows)).repeat()
+    batches = samples.batch(config.batch_size, drop_remainder=True).prefetch(tf.data.AUTOTUNE)
+
+    def run(steps: int) -> None:
+        # With ``steps_per_epoch`` it would go on to the end of a call.
+        model.fit(batches.take(steps), verbose=0)
 
     return run
 
@@ -262,5 +341,6 @@ FORMS: dict[str, Callable[[Size], Callable[[int], None]]] = {
     TORCH: in_torch,
     NAIVE: naive,
     COMPILED: compiled,
+    FIT: fit,
     PRODUCTS: products,
 }

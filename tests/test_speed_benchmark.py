@@ -65,6 +65,34 @@ def test_the_naive_step_computes_our_losses(drawn, fused):
     np.testing.assert_allclose(losses, drawn.losses, rtol=2e-5)
 
 
+def test_fit_computes_our_losses_and_runs_no_more_steps_than_asked(drawn, monkeypatch):
+    real, latents, noise = (tf.stack(arrays) for arrays in zip(*drawn.arrays, strict=True))
+    generator, discriminator, _, config = steps.material(SMALL, fused=True)
+    windows = tf.concat(list(real), axis=0).numpy()
+    material = generator, discriminator, windows, config
+    monkeypatch.setattr(steps, "material", lambda size, fused: material)
+    monkeypatch.setattr(tf.data.Dataset, "shuffle", lambda samples, buffer: samples)
+
+    class Recorded(steps.LstmGanModel):
+        def draw(self, _):
+            return [tf.gather(of_all, self.d_optimizer.iterations) for of_all in (latents, noise)]
+
+        def fit(self, *args, **options):
+            history.update(super().fit(*args, **options).history)
+            iterations.append(int(self.g_optimizer.iterations))
+            means.append(self.ema_generator.get_weights())
+
+    history, iterations, means = {}, [], []
+    monkeypatch.setattr(steps, "LstmGanModel", Recorded)
+    start = generator.get_weights()
+    steps.fit(SMALL)(STEPS)
+    assert iterations == [STEPS]
+    last = [history[name][-1] for name in ("d_loss", "g_loss")]
+    np.testing.assert_allclose(last, drawn.losses[-1], rtol=2e-5)
+    for mean, before in zip(means[0], start, strict=True):
+        assert np.abs(mean - before).max() > 0
+
+
 def test_the_torch_step_computes_our_losses(drawn):
     torch = pytest.importorskip("torch", reason="requirements-bench.txt is not installed")
     from benchmarks.steps_torch import TorchGan
@@ -77,8 +105,8 @@ def test_the_torch_step_computes_our_losses(drawn):
     np.testing.assert_allclose(losses, drawn.losses, rtol=2e-5)
 
 
-@pytest.mark.parametrize("form", steps.FORMS)
-def test_every_form_runs_many_steps(form):
+@pytest.mark.parametrize("form", [form for form in steps.FORMS if form != steps.FIT])
+def test_every_other_form_runs_many_steps(form):
     if form == steps.TORCH and importlib.util.find_spec("torch") is None:
         pytest.skip("requirements-bench.txt is not installed")
     steps.FORMS[form](SMALL)(2)
@@ -219,6 +247,34 @@ def test_the_report_states_each_goal_and_whether_it_is_reached():
     assert "PyTorch takes 1.40 times as long as ours (at least 1.5): not reached." in slow
 
 
+def test_a_form_measured_apart_stands_beside_ours_of_its_own_run(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(speed, "FOLDER", tmp_path)
+    with pytest.raises(SystemExit):
+        speed.main(["--only", steps.FIT])
+    assert "measure everything first" in capsys.readouterr().err
+    (tmp_path / "speed.json").write_text(json.dumps(made_up()), encoding="utf-8")
+
+    def measure_apart(form: str, quick: bool) -> dict:
+        # On a day when everything takes three times as long.
+        step = race(**{steps.OURS: 3.0, form: 5.25})
+        later = {"rounds": 7, "step": {"one core": step, "all cores": step}}
+        return made_up() | later | {"load": {"least": 0.2, "most": 0.3}}
+
+    monkeypatch.setattr(speed, "measure_apart", measure_apart)
+    assert speed.main(["--only", steps.NAIVE]) == 0
+    assert speed.main(["--only", steps.FIT]) == 0
+    assert not (tmp_path / "speed.png").exists()
+    stored = json.loads((tmp_path / "speed.json").read_text(encoding="utf-8"))
+    assert {name: stored[name] for name in made_up()} == made_up()
+    text = (tmp_path / "speed.md").read_text(encoding="utf-8")
+    assert text.count("| Keras fit † | 105.0 | 52.5–210.0 | 1.75 |") == 2
+    assert "There a step of ours took 60.0 ms (one core) and 60.0 ms (all cores)" in text
+    assert "Load average 0.2 to 0.3." in text
+    assert (
+        "one core: naive Keras takes 1.75 times as long as ours (at least 15): not reached" in text
+    )
+
+
 def test_a_run_writes_three_files_and_quick_none(monkeypatch, tmp_path):
     monkeypatch.setattr(speed, "FOLDER", tmp_path)
     monkeypatch.setattr(speed, "measure", lambda quick: made_up())
@@ -234,15 +290,18 @@ def test_the_stored_report_is_of_the_stored_results():
         pytest.skip("make bench has not been run")
     stored = json.loads((speed.FOLDER / "speed.json").read_text(encoding="utf-8"))
     assert (speed.FOLDER / "speed.md").read_text(encoding="utf-8") == speed.markdown(stored)
-    for forms in stored["step"].values():
-        assert set(forms) == set(steps.FORMS)
-        assert all(len(form["milliseconds"]) >= 5 for form in forms.values())
+    for cores in stored["step"]:
+        pairs = speed.beside_ours(stored, cores)
+        assert set(pairs) == set(steps.FORMS)
+        assert all(len(times["milliseconds"]) >= 5 for pair in pairs.values() for times in pair)
     assert {name: tuple(map(int, sizes)) for name, sizes in stored["growth"].items()} == (
         speed.GROWTH
     )
+    runs = [stored, *stored.get("apart", {}).values()]
     times = [
         value
-        for race in stored["step"].values()
+        for run in runs
+        for race in run["step"].values()
         for f in race.values()
         for value in f["milliseconds"]
     ]
