@@ -60,9 +60,10 @@ def edited(cells: list[NotebookNode], edits: list[list[str]]) -> dict[str, str]:
 
 
 def lost(cells: list[NotebookNode], text: Callable[[NotebookNode], str]) -> dict[str, str]:
-    """Run the cells; return the test cells that fail, each with the reason."""
+    """Run the cells, up to the last test; return the test cells that fail, with the reasons."""
     failed, space = {}, {"__name__": "__main__"}
-    for cell in cells:
+    last = max((number for number, cell in enumerate(cells) if is_test(cell)), default=-1)
+    for cell in cells[: last + 1]:
         written, reason = io.StringIO(), ""
         with (
             contextlib.redirect_stderr(written),
@@ -103,8 +104,11 @@ def forked(work: Callable[[], dict[str, str]]) -> dict[str, str]:
 def main(notebook: str, submissions: str) -> None:
     """Print the losses of the source, of the release and of every wrong submission."""
     cells = [c for c in nbformat.read(notebook, as_version=4).cells if c.cell_type == "code"]
+    # Once, for all forks.
+    import matplotlib.pyplot  # noqa: F401
+
     if any("from utils" in cell.source for cell in cells):
-        import keras  # noqa: F401  # once, for all forks
+        import keras  # noqa: F401
 
         from utils import evaluation, lstm_gan  # noqa: F401
 

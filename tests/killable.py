@@ -1,8 +1,12 @@
-"""A small training run that a test starts as a process of its own and kills.
+"""A small training run that kills itself, once at each of some moments.
 
-python tests/killable.py FOLDER MOMENT — trains to the end, or sends itself SIGKILL at MOMENT.
+    python -m tests.killable FOLDER
+
+Each run is a fork of one process that has imported TensorFlow, and leaves its checkpoints in
+FOLDER/MOMENT. Printed is, as JSON, how each has ended: the negative number of the signal.
 """
 
+import json
 import os
 import signal
 import sys
@@ -48,7 +52,7 @@ def kill_when_called(module: object, name: str, about: str) -> None:
     setattr(module, name, replacement)
 
 
-def main(folder: Path, moment: str) -> None:
+def train(folder: Path, moment: str) -> None:
     """Train with checkpoints in ``folder``, up to the moment."""
     callbacks = []
     if moment == "first steps":
@@ -63,5 +67,19 @@ def main(folder: Path, moment: str) -> None:
     new_trainer().train(folder=folder, checkpoint_every=CHECKPOINT_EVERY, callbacks=callbacks)
 
 
+def main(folder: Path) -> None:
+    """Let one run after the other begin and be killed."""
+    ends = {}
+    for moment in MOMENTS:
+        child = os.fork()
+        if child == 0:
+            try:
+                train(folder / moment, moment)
+            finally:
+                os._exit(0)
+        ends[moment] = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    print(json.dumps(ends))
+
+
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2])
+    main(Path(sys.argv[1]))
