@@ -215,8 +215,10 @@ def _mortal(seconds: float) -> Iterator[None]:
     faulthandler.dump_traceback_later(seconds, exit=True, file=sys.__stderr__)
     main = threading.current_thread() is threading.main_thread()
     masks = main and hasattr(signal, "pthread_sigmask")
-    handlers = {kind: signal.getsignal(kind) for kind in (signal.SIGINT, signal.SIGTERM)}
-    if main:
+    handlers = {
+        kind: signal.getsignal(kind) or signal.SIG_DFL for kind in (signal.SIGINT, signal.SIGTERM)
+    }
+    if main and handlers[signal.SIGINT] is not signal.SIG_IGN:  # ignored in the background
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     if masks:
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
