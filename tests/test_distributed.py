@@ -33,7 +33,10 @@ WORKER += ["--every=4"]
 # Starting a process and tracing a step take most of the time: two workers do all that they can.
 TRAIN_THEN_GO_ON = """
 import sys
+import tensorflow as tf
 from utils.lessons import workers
+tf.config.threading.set_intra_op_parallelism_threads(1)  # as the killed run's: the same bits
+tf.config.threading.set_inter_op_parallelism_threads(1)
 *command, killed = sys.argv[1:]
 new, made = workers.sines_trainer, []
 workers.sines_trainer = lambda *args, **options: made.append(new(*args, **options)) or made[-1]
