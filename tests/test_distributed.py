@@ -33,7 +33,10 @@ WORKER += ["--every=4"]
 # Starting a process and tracing a step take most of the time: two workers do all that they can.
 TRAIN_THEN_GO_ON = """
 import sys
+import tensorflow as tf
 from utils.lessons import workers
+tf.config.threading.set_intra_op_parallelism_threads(1)  # as the killed run's: the same bits
+tf.config.threading.set_inter_op_parallelism_threads(1)
 *command, killed = sys.argv[1:]
 new, made = workers.sines_trainer, []
 workers.sines_trainer = lambda *args, **options: made.append(new(*args, **options)) or made[-1]
@@ -230,7 +233,7 @@ def test_the_field_that_differs_is_named(one, other, field):
 def test_a_worker_with_another_place_or_list_is_refused():
     addresses = free_addresses(3)
     # The second machine was told the first one's place, so that it listens at its own address.
-    said = meet_all([(addresses[:2], 0, {}), (addresses[1:], 0, {})])
+    said = meet_all([(addresses[:2], 0, {}), (addresses[1:], 0, {})], wait=2)
     assert said[0] == (
         f"{addresses[1]} says that it is worker 0, not worker 1; expected each worker to be told "
         "its own place in the same list."
@@ -290,12 +293,16 @@ def test_workers_with_other_options_end_before_anything_is_written(tmp_path):
 
 
 def test_a_worker_alone_ends_by_ctrl_c_and_by_term(tmp_path):
+    start = (  # where the tests run in the background, a child would ignore Ctrl-C
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        f"from utils.lessons import workers; sys.exit(workers.main([{str(tmp_path / 'new')!r}]))"
+    )
     waiting = []
     for _ in range(2):
         addresses = free_addresses(2)
         waiting.append(
             subprocess.Popen(
-                [sys.executable, *WORKER, str(tmp_path / "new")],
+                [sys.executable, "-c", start],
                 cwd=workers.ROOT,
                 env=os.environ | {"TF_CONFIG": tf_config(addresses, 0)},
                 stdout=subprocess.PIPE,
