@@ -87,7 +87,8 @@ def run(options: argparse.Namespace) -> Path:
     runtime.reproducible(options.seed)
     runtime.plotting_style()
     # After this all workers have started, with the same run before them.
-    strategy = get_strategy(options.strategy, identity=identity, wait=options.wait)
+    same = {**identity, "resume": options.resume}
+    strategy = get_strategy(options.strategy, identity=same, wait=options.wait)
 
     print(runtime.report())
     gan.fit(series, folder=folder, resume=options.resume, strategy=strategy)
@@ -132,8 +133,8 @@ def _parser() -> argparse.ArgumentParser:
         choices=STRATEGIES,
         default="default",
         help="mirrored: share each batch among all GPUs of this machine (without one: two halves "
-        "of the CPU, to try it); multiworker: among the machines that TF_CONFIG names, started "
-        "with this same command (default: one device)",
+        "of the CPU, to try it); multiworker: among the machines that TF_CONFIG names or that Slurm "
+        "started, with this same command (default: one device)",
     )
     parser.add_argument(
         "--wait",
