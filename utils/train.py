@@ -133,8 +133,8 @@ def _parser() -> argparse.ArgumentParser:
         choices=STRATEGIES,
         default="default",
         help="mirrored: share each batch among all GPUs of this machine (without one: two halves "
-        "of the CPU, to try it); multiworker: among the machines that TF_CONFIG names or that Slurm "
-        "started, with this same command (default: one device)",
+        "of the CPU, to try it); multiworker: among the machines that TF_CONFIG names, or that "
+        "Slurm started, with this same command (default: one device)",
     )
     parser.add_argument(
         "--wait",
