@@ -91,6 +91,8 @@ def run(options: argparse.Namespace) -> Path:
     strategy = get_strategy(options.strategy, identity=same, wait=options.wait)
 
     print(runtime.report())
+    if strategy is not None:
+        print(f"Strategy {options.strategy}: {strategy.num_replicas_in_sync} replicas.")
     gan.fit(series, folder=folder, resume=options.resume, strategy=strategy)
     if not is_chief(strategy):
         print(f"Trained. Worker 0 scores, and writes to {folder}.")

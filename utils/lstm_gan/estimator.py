@@ -179,8 +179,6 @@ class LstmGan(BaseEstimator):
             notes.append(f"Much data: windows start {stride} rows apart, so that memory suffices.")
         self._say(*notes)
         trainer = build(preconditioner, preconditioner.transform(real[::stride]), config, strategy)
-        if strategy is not None:
-            self._say(f"{type(strategy).__name__}: {trainer.replicas} replicas.")
         checkpoint = None if folder is None else Path(folder) / run_folder.CHECKPOINT
         if folder is not None and checkpoint is not None:
             self._prepare(trainer, Path(folder), checkpoint, resume, run, layout)
