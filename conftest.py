@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 os.environ.setdefault("COURSE_PROFILE", "quick")
+os.environ.setdefault("COURSE_CHECKS", "strict")  # a check that fails is a test that fails
 
 import utils  # noqa: F401  (keeps TensorFlow's log quiet: before TensorFlow is imported)
 

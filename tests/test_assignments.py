@@ -14,7 +14,7 @@ import pytest
 from nbformat import NotebookNode
 
 from tests.assignment_runner import edited, is_test, marks
-from tools.notebooks import SETUP_SOURCE
+from tools.notebooks import FIRST_SETUP_SOURCE
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = sorted((ROOT / "assignments" / "source").glob("*/*.ipynb"))
@@ -101,7 +101,7 @@ def test_points_sum_to_100_and_cells_are_marked(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name in NAMES if not name.startswith("a1_")])
 def test_setup_cell_is_the_course_s(name: str) -> None:
     code = [cell for cell in cells_of(name) if cell.cell_type == "code"]
-    assert code[0].source == SETUP_SOURCE
+    assert code[0].source == FIRST_SETUP_SOURCE
 
 
 def test_an_edit_that_fits_nowhere_is_refused() -> None:

@@ -16,6 +16,7 @@ MAY_IMPORT = {
     "checks": set(),
     "files": set(),
     "runtime": set(),
+    "notebook": {"runtime"},
     "cells": {"checks"},
     "losses": {"checks"},
     "datasets": {"checks", "files"},

@@ -342,6 +342,6 @@ def test_printed_address_leads_to_the_first_lesson(
     for _ in range(2):
         process.send_signal(signal.SIGINT)
         time.sleep(0.5)
-    process.wait(timeout=10)
+    process.wait(timeout=60)
     with pytest.raises(urllib.error.URLError):
         get(address)

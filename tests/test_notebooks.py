@@ -35,7 +35,7 @@ def test_notebook_keeps_every_rule(path: Path) -> None:
     found = [
         *rules.file_problems(path),
         *rules.broken_links(notebook, path.parent),
-        *rules.problems(notebook),
+        *rules.problems(notebook, rules.form_of(path)),
     ]
     assert not found, f"{path.stem}:\n" + "\n".join(f"- {problem}" for problem in found)
 
@@ -70,7 +70,7 @@ def good() -> NotebookNode:
     text = v4.new_markdown_cell
     cells = [
         text(HEADER, id="header"),
-        code(tool.SETUP_SOURCE, "setup"),
+        code(tool.FIRST_SETUP_SOURCE, "setup"),
         text("## Sums\n\n[The first notebook](01_first.ipynb)", id="sums"),
         code("from utils import runtime\n\nprofile = runtime.profile", "import"),
         code("total = 1 + 1\nassert total == 2", "add"),
@@ -107,7 +107,7 @@ def cell_of(notebook: NotebookNode, identifier: str) -> NotebookNode:
 
 
 def test_good_notebook_has_no_problems(good: NotebookNode) -> None:
-    assert rules.problems(good) == []
+    assert rules.problems(good, "first") == []
 
 
 def replace(identifier: str, old: str, new: str) -> Callable[[NotebookNode], None]:
@@ -309,7 +309,7 @@ def test_rules_catch(
     good: NotebookNode, change: Callable[[NotebookNode], None], expected: str | None
 ) -> None:
     change(good)
-    found = rules.problems(good)
+    found = rules.problems(good, "first")
     if expected is None:
         assert [text for text in found if "its outputs did not" not in text] == []
     else:
@@ -319,14 +319,14 @@ def test_rules_catch(
 def test_raised_error_is_kept_where_it_is_announced(good: NotebookNode) -> None:
     tag("add", "raises-exception")(good)
     output("add", "error", ename="ValueError", evalue="bad")(good)
-    assert rules.problems(good) == []
+    assert rules.problems(good, "first") == []
 
 
 def test_file_problems(good: NotebookNode, tmp_path: Path) -> None:
     fine = tmp_path / "01_first.ipynb"
     nbformat.write(good, fine)
     assert rules.file_problems(fine) == []
-    assert rules.problems(rules.read_as_is(fine)) == []
+    assert rules.problems(rules.read_as_is(fine), "first") == []
     assert "not like" in rules.file_problems(fine.rename(tmp_path / "First.ipynb"))[0]
     large = tmp_path / "02_large.ipynb"
     large.write_bytes(b" " * 1_500_001)
@@ -366,6 +366,10 @@ def sanitized(text: str) -> str:
             "x\nchecked: the loss halves\n",
             "x\nnot checked under the quick profile: the loss halves\n",
         ),
+        (
+            "x\n✓ seen: the loss halves\n",
+            "x\nnot checked under the quick profile: the loss halves\n",
+        ),
         ("<Figure size 630x288 with 1 Axes>", "<Figure size 1400x600 with 12 Axes>"),
         ("<object object at 0x7f29c8c0a4d0>", "<object object at 0x10c0a4d0>"),
         (tool.WIDGET_TEXT, "interactive(children=(IntSlider(value=1), Output()), _dom_cl…"),
@@ -382,6 +386,8 @@ def test_sanitizing_hides_what_may_differ(stored: str, tested: str) -> None:
     [
         ("TensorFlow 2.20.0 · Keras 3.13.2", "TensorFlow 2.19.0 · Keras 3.13.2"),
         ("checked: the loss halves", "checked: the loss doubles"),
+        ("✓ seen: the loss halves", "✗ not on this machine: the loss halves"),
+        ("✓ the sum is 2", "✗ the sum is 2"),
         ("loss 0.123", "loss 0.124"),
         ("shape (24, 6)", "shape (24, 5)"),
         ("Output(3)\nx", "Outputs(3)\nx"),
@@ -395,5 +401,5 @@ def test_sanitizing_hides_nothing_else(stored: str, tested: str) -> None:
 def test_good_notebook_is_not_shared(good: NotebookNode) -> None:
     """The rules only look: they leave the notebook as it was."""
     before = copy.deepcopy(good)
-    rules.problems(good)
+    rules.problems(good, "first")
     assert good == before

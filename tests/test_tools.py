@@ -43,7 +43,8 @@ def test_code_hash_sees_code_and_its_order_and_nothing_else() -> None:
     assert first == tool.code_hash(notebook_of("a = 1", "b = 2"))
     assert first != tool.code_hash(notebook_of("b = 2", "a = 1"))
     assert first != tool.code_hash(notebook_of("a = 1\nb = 2"))
-    assert first != tool.code_hash(notebook_of("a = 1b = ", "2"))
+    assert first == tool.code_hash(notebook_of("a  =  1  # why", "b = 2\n"))
+    assert first != tool.code_hash(notebook_of("a = 1\nb", "2"))
     prose = notebook_of("a = 1", "b = 2")
     prose.cells[0].source = "# Another title"
     prose.cells[1].outputs = [v4.new_output("stream", text="x")]
@@ -59,6 +60,21 @@ def test_code_hash_passes_over_how_the_setup_cell_finds_the_course() -> None:
     assert tool.code_hash(stamped) == tool.code_hash(empty)
     other.cells[1].source = tool.SETUP_SOURCE.replace("seed=1", "seed=2")
     assert tool.code_hash(other) != tool.code_hash(empty)
+
+
+@pytest.mark.parametrize(
+    ("changed", "same"),
+    [
+        ("n = runtime.budget(full=9, quick=1)  # steps", True),
+        ("n = runtime.budget(\n    full=9,\n    quick=3,\n)", True),
+        ("n = runtime.budget(full=8, quick=1)", False),
+        ("n = other(full=9, quick=3)", False),
+        ("m = runtime.budget(full=9, quick=1)", False),
+    ],
+)
+def test_code_hash_is_of_what_the_full_profile_reads(changed: str, same: bool) -> None:
+    before = tool.code_hash(notebook_of("n = runtime.budget(full=9, quick=1)"))
+    assert (tool.code_hash(notebook_of(changed)) == before) is same
 
 
 def test_magics_do_not_hide_imports(utils: Path) -> None:
@@ -88,7 +104,7 @@ def test_needs_run_says_why(utils: Path) -> None:
     assert tool.needs_run(notebook, utils) == (
         "utils.a.x, utils.b.x0, utils.b.x1, utils.b.x2 and 7 more changed"
     )
-    notebook.cells[1].source += "\n"
+    notebook.cells[1].source += "\n1"
     assert tool.needs_run(notebook, utils) == "its code changed"
     notebook.metadata["course"]["profile"] = "quick"
     assert tool.needs_run(notebook, utils) == "its outputs are of the quick profile"
@@ -367,6 +383,10 @@ def test_sync_setup(tmp_path: Path) -> None:
     assert tool.sync_setup(path)
     assert tool.read(path).cells[1].source == tool.SETUP_SOURCE
     assert not tool.sync_setup(path)
+    notebook.cells[1].source = "from utils import runtime\n\nruntime.setup(seed=1)"
+    nbformat.write(notebook, path)
+    assert tool.sync_setup(path)
+    assert tool.read(path).cells[1].source == tool.FIRST_SETUP_SOURCE
 
 
 @pytest.fixture
@@ -375,10 +395,11 @@ def course(tmp_path: Path) -> Path:
     folder = tmp_path / "origin"
     (folder / "utils").mkdir(parents=True)
     (folder / "utils" / "__init__.py").touch()
-    (folder / "utils" / "runtime.py").write_text(
-        "from pathlib import Path\n\n\n"
-        "def setup(seed):\n    print(seed, Path(__file__).parent.parent.name)\n"
-    )
+    for name in ("runtime.py", "notebook.py"):
+        (folder / "utils" / name).write_text(
+            "from pathlib import Path\n\n\n"
+            "def setup(seed):\n    print(seed, Path(__file__).parent.parent.name)\n"
+        )
     return folder
 
 
@@ -404,8 +425,14 @@ def zipped(course: Path, folder: Path) -> Path:
 
 def test_setup_cell_is_short() -> None:
     lines = tool.SETUP_TEMPLATE.splitlines()
-    assert len([line for line in lines if line.strip()]) <= 8
+    assert len([line for line in lines if line.strip()]) <= 20
     assert max(map(len, lines)) <= 100
+
+
+def test_setup_cell_says_whose_setup_it_calls() -> None:
+    assert tool.setup_module(tool.SETUP_SOURCE) == "notebook"
+    assert tool.setup_module(tool.FIRST_SETUP_SOURCE) == "runtime"
+    assert "from utils import notebook" not in tool.FIRST_SETUP_SOURCE
 
 
 @pytest.mark.parametrize("folder", [".", "notebooks", "assignments/source/one"])
@@ -432,7 +459,7 @@ def repository(course: Path) -> str:
     for arguments in (["init", "-q", "-b", "main"], ["add", "."], ["commit", "-q", "-m", "Start"]):
         subprocess.run([*git, *arguments], check=True)
     subprocess.run([*git, "tag", "v1"], check=True)
-    (course / "utils" / "runtime.py").write_text("raise ValueError('a later version')\n")
+    (course / "utils" / "notebook.py").write_text("raise ValueError('a later version')\n")
     subprocess.run([*git, "commit", "-q", "-a", "-m", "Later"], check=True)
     return course.as_uri()
 

@@ -71,7 +71,8 @@ def stamp(path: Path, root: Path, address: str, version: str) -> bool:
         if cell.cell_type == "markdown":
             cell.source = BADGE_LINE.sub(lambda _: line, cell.source)
         elif cell.get("id") == "setup":
-            cell.source = tool.setup_source(address, version)
+            module = tool.setup_module(cell.source)
+            cell.source = tool.setup_source(address, version, module)
     if before == [cell.source for cell in notebook.cells]:
         return False
     tool.write(notebook, path)
@@ -81,6 +82,7 @@ def stamp(path: Path, root: Path, address: str, version: str) -> bool:
 def stamped(root: Path) -> Iterator[Path]:
     """Yield the notebooks that carry the address: the lessons and the assignments."""
     yield from sorted(root.glob("notebooks/*.ipynb"))
+    yield from sorted(root.glob("notebooks/deeper/*.ipynb"))
     yield from sorted(root.glob("assignments/source/*/*.ipynb"))
 
 

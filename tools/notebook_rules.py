@@ -1,7 +1,8 @@
 """What every notebook of the course has to be, as rules that a test applies.
 
 Each rule takes a notebook and yields one sentence for each problem it finds; none: it is kept.
-`problems` applies those that need nothing but the notebook itself.
+`problems` applies those that need nothing but the notebook itself. What a lesson is (its parts, its
+length) stands in tools/lesson_form.py; what it was in the first edition, here.
 """
 
 from __future__ import annotations
@@ -18,10 +19,12 @@ from urllib.parse import unquote
 import nbformat
 from nbformat import NotebookNode
 
+from tools import lesson_form
 from tools.depends import MISSING
+from tools.lesson_form import tags, where
 from tools.notebooks import (
+    FIRST_SETUP_SOURCE,
     PROFILE,
-    SETUP_SOURCE,
     code_cells,
     code_hash,
     differences,
@@ -38,7 +41,37 @@ EXERCISES = 3
 SHORTEST_ALT = 5  # words; fewer are a name or a placeholder
 LONGEST_CELL, LONGEST_MEDIAN = 20, 8
 LARGEST_FILE = 1_500_000
-TAGS = {"solution", "nbval-ignore-output", "raises-exception", "nbval-raises-exception"}
+TAGS = {
+    "attempt",
+    "goal",
+    "nbval-ignore-output",
+    "nbval-raises-exception",
+    "raises-exception",
+    "solution",
+    "test",
+}
+# The lessons that still have their first form: the list only shrinks.
+FIRST_EDITION = {
+    "00_start_here",
+    "01_rnn_from_scratch",
+    "02_character_rnn",
+    "03_lstm_and_gru",
+    "04_forecasting",
+    "05_sequence_to_sequence",
+    "06_speech",
+    "07_gan_theory",
+    "08_dcgan",
+    "09_when_gans_fail",
+    "10_lstm_gan",
+    "11_lstm_gan_stocks",
+    "12_judging_synthetic_series",
+    "13_conditional_heartbeats",
+    "14_text_gan",
+    "15_music_gan",
+    "16_video_gan",
+    "17_looking_inside",
+    "18_scaling_out",
+}
 RAISES = {"raises-exception", "nbval-raises-exception"}
 
 FILE_NAME = re.compile(r"\d\d_[a-z0-9]+(_[a-z0-9]+)*")
@@ -47,23 +80,12 @@ EMBEDDED = re.compile(r"base64,[A-Za-z0-9+/=\s]+")
 LINK = re.compile(r"(!?)\[([^\]]*)\]\(<?([^)\s>]+)>?[^)]*\)")
 
 
-def tags(cell: NotebookNode) -> set[str]:
-    """Return the cell's tags."""
-    return set(cell.metadata.get("tags", []))
-
-
-def where(cell: NotebookNode) -> str:
-    """Return words that let a reader find the cell: its kind, id and first line."""
-    first = next((line for line in cell.source.splitlines() if line.strip()), "(empty)")
-    return f"{cell.cell_type} cell {cell.get('id', '?')} «{first[:50]}»"
-
-
 def parsed(cell: NotebookNode) -> ast.Module:
     """Return the code cell's syntax tree, IPython's magics translated."""
     return ast.parse(python_source(nbformat.v4.new_notebook(cells=[cell])))
 
 
-# --- The file -----------------------------------------------------------------------------------
+# --- The file ------------------------------------------------------------------------------------
 
 
 def is_valid(notebook: NotebookNode) -> Iterator[str]:
@@ -97,7 +119,7 @@ def knows_its_tags(notebook: NotebookNode) -> Iterator[str]:
             yield f"{where(cell)}: unknown tag {tag!r}; expected one of {sorted(TAGS)}"
 
 
-# --- The anatomy --------------------------------------------------------------------------------
+# --- The anatomy in the first edition ------------------------------------------------------------
 
 
 def has_header(notebook: NotebookNode) -> Iterator[str]:
@@ -120,7 +142,7 @@ def has_setup(notebook: NotebookNode) -> Iterator[str]:
     second = notebook.cells[1] if len(notebook.cells) > 1 else nbformat.v4.new_markdown_cell("")
     if second.cell_type != "code" or second.get("id") != "setup":
         yield "the second cell is not a code cell with the id 'setup'"
-    elif second.source != SETUP_SOURCE:
+    elif second.source != FIRST_SETUP_SOURCE:
         yield "the setup cell differs from tools/setup_cell.py: run tools/notebooks.py --sync-setup"
 
 
@@ -168,6 +190,9 @@ def has_exercises(notebook: NotebookNode) -> Iterator[str]:
             yield f"{where(cell)}: no Markdown cell with the exercise stands before it"
 
 
+# --- Pictures and code ---------------------------------------------------------------------------
+
+
 def has_alt_text(notebook: NotebookNode) -> Iterator[str]:
     """Every picture is described for those who do not see it."""
     for cell in code_cells(notebook):
@@ -187,9 +212,6 @@ def has_alt_text(notebook: NotebookNode) -> Iterator[str]:
             for mark, text, target in LINK.findall(cell.source):
                 if mark and not text.strip():
                     yield f"{where(cell)}: the picture {target} has no alt text"
-
-
-# --- The code -----------------------------------------------------------------------------------
 
 
 def has_short_cells(notebook: NotebookNode) -> Iterator[str]:
@@ -251,7 +273,7 @@ def names_no_absolute_path(notebook: NotebookNode) -> Iterator[str]:
                 yield f"{where(cell)}: absolute path {match.group()}"
 
 
-# --- The stored outputs -------------------------------------------------------------------------
+# --- The stored outputs --------------------------------------------------------------------------
 
 
 def has_run(notebook: NotebookNode) -> Iterator[str]:
@@ -296,14 +318,9 @@ def agrees_with_utils(notebook: NotebookNode) -> Iterator[str]:
         yield f"{names_of(moved)} changed and its outputs did not: run make notebooks"
 
 
-RULES: tuple[Rule, ...] = (
+EVERY: tuple[Rule, ...] = (
     is_valid,
     knows_its_tags,
-    has_header,
-    has_setup,
-    has_asserts,
-    has_sections,
-    has_exercises,
     has_alt_text,
     has_short_cells,
     can_fail,
@@ -313,14 +330,26 @@ RULES: tuple[Rule, ...] = (
     has_fresh_outputs,
     agrees_with_utils,
 )
+FORMS: dict[str, tuple[Rule, ...]] = {
+    "first": (*EVERY, has_header, has_setup, has_asserts, has_sections, has_exercises),
+    "lesson": (*EVERY, *lesson_form.LESSON),
+    "companion": (*EVERY, *lesson_form.COMPANION),
+}
 
 
-def problems(notebook: NotebookNode) -> list[str]:
+def form_of(path: Path) -> str:
+    """Return the form that the notebook at ``path`` has to have."""
+    if path.parent.name == "deeper":
+        return "companion"
+    return "first" if path.stem in FIRST_EDITION else "lesson"
+
+
+def problems(notebook: NotebookNode, form: str) -> list[str]:
     """Return what is wrong with the notebook, a sentence each."""
-    return [problem for rule in RULES for problem in rule(notebook)]
+    return [problem for rule in FORMS[form] for problem in rule(notebook)]
 
 
-# --- The file and its neighbours ----------------------------------------------------------------
+# --- The file and its neighbours -----------------------------------------------------------------
 
 
 def read_as_is(path: Path) -> NotebookNode:

@@ -15,6 +15,7 @@ A notebook is written only when all of its cells ran: the new file is renamed on
 from __future__ import annotations
 
 import argparse
+import ast
 import functools
 import hashlib
 import multiprocessing
@@ -91,16 +92,27 @@ def published(root: Path = ROOT) -> tuple[str, str]:
     return project["tool"]["course"]["repository"], project["tool"]["course"]["version"]
 
 
-def setup_source(address: str, version: str) -> str:
-    """Return the setup cell's text for a public address, "" for none, and a version (tag)."""
+def setup_source(address: str, version: str, module: str = "notebook") -> str:
+    """Return the setup cell's text for a public address, "" for none, and a version (tag).
+
+    Lessons call ``notebook.setup``; those of the first edition, and the assignments, whose pictures
+    are smaller and whose checks raise, call ``runtime.setup``: that is ``module``.
+    """
     head, line, rest = re.split(r"^(ADDRESS, .*)$", SETUP_TEMPLATE, flags=re.MULTILINE)
     line = line.replace('"", "main"', f'"{address}", "{version}"', 1)
     if len(line) > LONGEST_LINE:
-        line = line.replace("# fmt: skip", "# noqa: E501  # fmt: skip")
-    return head + line + rest
+        line += "  # noqa: E501"
+    rest = rest.replace("import notebook", f"import {module}")
+    return head + line + rest.replace("notebook.setup", f"{module}.setup")
 
 
 SETUP_SOURCE = setup_source(*published())
+FIRST_SETUP_SOURCE = setup_source(*published(), module="runtime")
+
+
+def setup_module(source: str) -> str:
+    """Return the module whose ``setup`` a setup cell calls: "notebook" or "runtime"."""
+    return "runtime" if "runtime.setup(" in source else "notebook"
 
 
 # --- What a notebook's outputs depend on --------------------------------------------------------
@@ -112,17 +124,37 @@ def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
 
 
 def code_hash(notebook: NotebookNode) -> str:
-    """Return the SHA-256 of the sources of the code cells, in order.
+    """Return the SHA-256 of what the code cells mean in full, in order.
 
-    The part of the setup cell that finds or fetches the course is left out.
+    Comments and layout do not count, nor does the part of the setup cell that finds or fetches the
+    course, nor what only the quick profile reads.
+
+    Raises:
+        SyntaxError: if a cell is not Python.
     """
     digest = hashlib.sha256()
     for cell in code_cells(notebook):
         source = cell.source
         if cell.get("id") == "setup":
             source = FETCHING.sub("", source)
-        digest.update(source.encode() + b"\0")
+        digest.update(meaning_of(source).encode() + b"\0")
     return digest.hexdigest()
+
+
+@functools.lru_cache(maxsize=4096)
+def meaning_of(source: str) -> str:
+    """Return a text that is the same for two cells if they do the same under the full profile."""
+    return depends.meaning(_Full().visit(ast.parse(translated(source))))
+
+
+class _Full(ast.NodeTransformer):
+    """Leave out what only the quick profile reads: ``quick=…`` of ``runtime.budget``."""
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        self.generic_visit(node)
+        if ast.unparse(node.func) in ("budget", "runtime.budget"):
+            node.keywords = [keyword for keyword in node.keywords if keyword.arg != "quick"]
+        return node
 
 
 def python_source(notebook: NotebookNode) -> str:
@@ -255,6 +287,7 @@ def execute(notebook: NotebookNode, folder: Path, timeout: int | None = None) ->
         CellTimeoutError: if a cell takes more than ``timeout`` seconds (None: no limit).
     """
     environment = {**os.environ, "COURSE_PROFILE": PROFILE, "COURSE_PROGRESS": "off"}
+    environment["COURSE_CHECKS"] = "strict"  # a check that fails is a run that fails
     # Jupyter's own way to show figures, whatever the shell had chosen.
     environment.pop("MPLBACKEND", None)
     client = NotebookClient(
@@ -308,9 +341,10 @@ def sync_setup(path: Path) -> bool:
     cells = [cell for cell in code_cells(notebook) if cell.get("id") == "setup"]
     if not cells:
         raise ValueError(f"{path.name} has no code cell with the id 'setup'.")
-    if cells[0].source == SETUP_SOURCE:
+    text = setup_source(*published(), module=setup_module(cells[0].source))
+    if cells[0].source == text:
         return False
-    cells[0].source = SETUP_SOURCE
+    cells[0].source = text
     write(notebook, path)
     return True
 

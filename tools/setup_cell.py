@@ -1,10 +1,24 @@
-import os, pathlib, subprocess as sp, sys  # finds the course beside this notebook, or fetches it
+# @title Set-up: run this cell first { display-mode: "form" }
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 
-ADDRESS, VERSION, places = "", "main", pathlib.Path("course").resolve().parents  # fmt: skip
-sys.path[:0] = home = [str(p) for p in places if (p / "utils/runtime.py").exists()] or ["course"]
-ways = f"git clone --depth 1 -b {VERSION} {ADDRESS} course", "python3 -m zipfile -e course.zip ."
-if not os.path.isdir(home[0]) and all(sp.call(w.split(), stderr=sp.DEVNULL) for w in ways):
+# Where the course is fetched from, when it is not around this notebook.
+ADDRESS, VERSION = "", "main"
+
+here = Path.cwd() / "course"
+above = [folder for folder in here.parents if (folder / "utils/runtime.py").exists()]
+course = above[0] if above else here
+if not course.exists() and Path("course.zip").exists():
+    shutil.unpack_archive("course.zip")
+if not course.exists() and ADDRESS:
+    clone = ["git", "clone", "--depth", "1", "-b", VERSION, ADDRESS, "course"]
+    subprocess.run(clone, stderr=subprocess.DEVNULL, check=False)
+if not course.exists():
     raise FileNotFoundError("Upload course.zip beside this notebook, then run this cell again.")
-from utils import runtime
+sys.path.insert(0, str(course))
 
-runtime.setup(seed=1)
+from utils import notebook
+
+notebook.setup(seed=1)
