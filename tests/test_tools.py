@@ -67,7 +67,10 @@ def test_code_hash_passes_over_how_the_setup_cell_finds_the_course() -> None:
     [
         ("n = runtime.budget(full=9, quick=1)  # steps", True),
         ("n = runtime.budget(\n    full=9,\n    quick=3,\n)", True),
+        ("n = runtime.budget(9, 3)", True),
+        ("n = 9", True),
         ("n = runtime.budget(full=8, quick=1)", False),
+        ("n = 1", False),
         ("n = other(full=9, quick=3)", False),
         ("m = runtime.budget(full=9, quick=1)", False),
     ],

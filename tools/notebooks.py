@@ -148,13 +148,14 @@ def meaning_of(source: str) -> str:
 
 
 class _Full(ast.NodeTransformer):
-    """Leave out what only the quick profile reads: ``quick=…`` of ``runtime.budget``."""
+    """Put in place of a budget what the full profile reads of it."""
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         self.generic_visit(node)
-        if ast.unparse(node.func) in ("budget", "runtime.budget"):
-            node.keywords = [keyword for keyword in node.keywords if keyword.arg != "quick"]
-        return node
+        if ast.unparse(node.func) not in ("budget", "runtime.budget"):
+            return node
+        full = [*node.args[:1], *(word.value for word in node.keywords if word.arg == "full")]
+        return full[0] if full else node
 
 
 def python_source(notebook: NotebookNode) -> str:
