@@ -21,7 +21,7 @@ from tools import colab
 from tools import notebooks as tool
 
 ROOT = tool.ROOT
-PATHS = sorted(tool.NOTEBOOKS.glob("*.ipynb"))
+PATHS = tool.find([])
 PYTHON = ROOT / ".venv-colab" / "bin" / "python"
 REPO, TAG = "a-teacher/recurrent-networks-and-gans", "v1.0"
 ADDRESS = f"https://github.com/{REPO}"
@@ -111,7 +111,7 @@ def test_packages_are_those_of_colab() -> None:
 @pytest.mark.parametrize("path", PATHS, ids=[path.stem for path in PATHS])
 def test_notebook_runs_from_its_badge(path: Path, published: Path, tmp_path: Path) -> None:
     folder = alone(tmp_path)
-    stamped = published / "course" / "notebooks" / path.name
+    stamped = published / "course" / path.relative_to(ROOT)
     notebook = run_alone(stamped, folder, published / "bare")
     assert "quick profile" in notebook.cells[1].outputs[0].text
     assert git(folder / "course", "describe", "--tags").strip() == TAG
@@ -189,6 +189,8 @@ def test_zip_is_small_and_the_same_each_time(course: Path) -> None:
         names = archive.namelist()
     assert {"course/utils/runtime.py", "course/data/GOOG.csv"} <= set(names)
     assert all(name.startswith("course/") for name in names)
+    # A lesson that runs from the zip alone, or from its badge, needs no companion.
+    assert not any(name.endswith(".ipynb") for name in names)
 
 
 def test_zip_that_is_too_large_is_refused(

@@ -40,6 +40,13 @@ def test_notebook_keeps_every_rule(path: Path) -> None:
     assert not found, f"{path.stem}:\n" + "\n".join(f"- {problem}" for problem in found)
 
 
+@each_notebook
+def test_no_code_reads_a_companion(path: Path) -> None:
+    """A reader may skip them, or have a copy of the course without them."""
+    code = tool.python_source(rules.read_as_is(path))
+    assert "deeper" not in code.lower()
+
+
 # --- A notebook that keeps every rule, and the ways to break it ----------------------------------
 
 HEADER = """# A title
