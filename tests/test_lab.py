@@ -76,6 +76,15 @@ def test_lessons_are_copied_once(course: Path) -> None:
     assert sources(course / "my" / NAMES[1]) == ["print(1)", "mine"]
 
 
+def test_sounds_that_lessons_link_come_along(course: Path) -> None:
+    sound = course / "notebooks" / "sounds" / "02_a.wav"
+    sound.parent.mkdir()
+    for content in (b"old", b"new"):
+        sound.write_bytes(content)
+        lab.Copy(course).update()
+        assert (course / "my" / "sounds" / "02_a.wav").read_bytes() == content
+
+
 def test_new_lesson_is_added_and_a_deleted_one_returns_on_request(course: Path) -> None:
     lab.Copy(course).update()
     write(course / "notebooks" / "03_new.ipynb", "print(3)")

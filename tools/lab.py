@@ -23,7 +23,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 SETTINGS = Path(__file__).with_name("jupyter")  # no news, no nbgrader, widgets kept in the file
-FOLDERS = ("", "deeper", "solutions")  # of notebooks/ and, at the same depth, of my/: links hold
+FOLDERS = ("", "deeper")  # of notebooks/ and, at the same depth, of my/: links hold
+LINKED = "sounds/*.wav"  # what lessons link: copied as it is
 MANIFEST = ".lessons.json"
 
 Manifest = dict[str, dict[str, str]]  # lesson → {"cells": as copied, "file": the course's, whole}
@@ -82,6 +83,10 @@ class Copy:
         for folder in FOLDERS:
             for path in sorted((self.lessons / folder).glob("*.ipynb")):
                 self._lesson(path.relative_to(self.lessons).as_posix(), refresh)
+        for path in sorted(self.lessons.glob(LINKED)):
+            mine = self.folder / path.relative_to(self.lessons)
+            if not mine.exists() or mine.read_bytes() != path.read_bytes():
+                replace(mine, path.read_bytes())
         replace(self.folder / MANIFEST, json.dumps(self.manifest, indent=1).encode())
         if is_first:
             self.said.append("The lessons are copied into my/: change there what you like.")
