@@ -333,6 +333,33 @@ def test_each_method_moves_what_it_should(game):
         assert moved == expected, method
 
 
+def test_what_every_text_earns_moves_nothing(game):
+    """The trainer's baseline takes it out: without one, it would swamp the gradient."""
+    gan, generator, discriminator = game
+    gan.restart(generator, discriminator)
+    seed = tf.constant([1, 2], tf.int64)
+
+    def gradient(earned):
+        def reward(texts):
+            return texts[:, 0, 0] + earned
+
+        trainer = text_gan.TextGan(
+            gan.generator,
+            gan.discriminator,
+            np.zeros((2, 5), int),
+            TextGanConfig(batch_size=8, rollouts=1),
+            reward=reward,
+        )
+        with tf.GradientTape() as tape:
+            loss = trainer.policy_loss(seed)
+        parts = tape.gradient(loss, trainer.generator.trainable_variables)
+        return np.concatenate([np.ravel(part) for part in parts])
+
+    without = gradient(0.0)
+    assert np.abs(without).max() > 1e-3
+    np.testing.assert_allclose(gradient(100.0), without, atol=1e-3)
+
+
 def test_likelihood_and_policy_training_reach_what_they_aim_at(game):
     gan, generator, discriminator = game
     wanted = TextGan(
