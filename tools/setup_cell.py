@@ -4,11 +4,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-# Where the course is fetched from, when it is not around this notebook.
-ADDRESS, VERSION = "", "main"
+ADDRESS, VERSION = "", "main"  # where the course is fetched from
 
 here = Path.cwd() / "course"
-above = [folder for folder in here.parents if (folder / "utils/runtime.py").exists()]
+above = [up for up in here.parents if (up / "utils/runtime.py").exists()]
 course = above[0] if above else here
 if not course.exists() and Path("course.zip").exists():
     shutil.unpack_archive("course.zip")
@@ -16,7 +15,8 @@ if not course.exists() and ADDRESS:
     clone = ["git", "clone", "--depth", "1", "-b", VERSION, ADDRESS, "course"]
     subprocess.run(clone, stderr=subprocess.DEVNULL, check=False)
 if not course.exists():
-    raise FileNotFoundError("Upload course.zip beside this notebook, then run this cell again.")
+    todo = "Upload course.zip beside this notebook, then run this cell again."
+    raise FileNotFoundError(todo)
 sys.path.insert(0, str(course))
 
 from utils import notebook
