@@ -3,15 +3,20 @@ cell, wherever the notebook lies."""
 
 from __future__ import annotations
 
+import base64
+import io
 import os
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import nbformat
+import numpy as np
 import pytest
 from nbformat import NotebookNode, v4
+from PIL import Image
 
 from tools import notebooks as tool
 
@@ -370,6 +375,40 @@ def test_find(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         tool.find(["1"], tmp_path)
     assert tool.main(["no_such_notebook"]) == 2
     assert "No notebook is named 'no_such_notebook'" in capsys.readouterr().err
+
+
+# --- Pictures -----------------------------------------------------------------------------------
+
+
+def png(image: Image.Image) -> str:
+    stored = io.BytesIO()
+    image.save(stored, "PNG")
+    return base64.b64encode(stored.getvalue()).decode()
+
+
+def pixels(picture: str) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(picture))).convert("RGB"), float)
+
+
+def test_pictures_of_few_colours_take_fewer_bytes() -> None:
+    fig, ax = plt.subplots(figsize=(4, 3), dpi=150)
+    ax.plot(np.sin(np.arange(200) / 9))
+    stored = io.BytesIO()
+    fig.savefig(stored)
+    plt.close(fig)
+    before = base64.b64encode(stored.getvalue()).decode()
+    after = tool.smaller(before)
+    assert len(after) < 0.6 * len(before)
+    assert np.sqrt(np.mean((pixels(after) - pixels(before)) ** 2)) < tool.VISIBLE
+    assert tool.smaller(after) == after
+
+
+def test_pictures_that_need_their_colours_keep_them() -> None:
+    noise = np.random.default_rng(1).integers(0, 256, (90, 90, 3), "uint8")
+    photo = png(Image.fromarray(noise))
+    glass = png(Image.new("RGBA", (90, 90), (9, 9, 9, 128)))
+    for picture in (photo, glass, "iVBORw0KGgo", "no picture"):
+        assert tool.smaller(picture) == picture
 
 
 # --- The setup cell -----------------------------------------------------------------------------

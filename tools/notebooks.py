@@ -16,8 +16,10 @@ from __future__ import annotations
 
 import argparse
 import ast
+import base64
 import functools
 import hashlib
+import io
 import multiprocessing
 import os
 import re
@@ -31,6 +33,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import numpy as np
 from ipykernel import kernelspec
 from IPython.core.inputtransformer2 import TransformerManager
 from jupyter_client.kernelspec import KernelSpecManager
@@ -38,6 +41,7 @@ from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
+from PIL import Image
 
 ROOT = Path(__file__).resolve().parent.parent
 # As a script, it has its own folder on the path, not the course's.
@@ -66,6 +70,7 @@ WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 WIDGET_TEXT = "(an interactive widget: run this cell to use it)"
 BAR = re.compile(r"\[(\d+:)?\d\d:\d\d[<,]")  # of tqdm: "[00:05<00:12, 3.1it/s]"
 LONGEST_LINE = 100
+VISIBLE = 1.5  # root mean square of what 256 colours change, of 255
 NAMED = 4  # of the definitions that changed, how many a reason names
 # How the setup cell comes to `utils` says nothing about the outputs: no reason to run anew.
 FETCHING = re.compile(r"\A.*?(?=^from utils )", re.DOTALL | re.MULTILINE)
@@ -250,6 +255,8 @@ def tidy(notebook: NotebookNode) -> None:
             data = output.get("data", {})
             if WIDGET_VIEW in data:
                 output.data = {"text/plain": WIDGET_TEXT}
+            if "image/png" in data:
+                data["image/png"] = smaller(data["image/png"])
             if "image/png" in data and cell.metadata.get("alt"):
                 # Where nbconvert's classic template and screen readers look for it. The cell's own
                 # metadata is the source: JupyterLab drops an output's whenever a cell is run.
@@ -257,6 +264,30 @@ def tidy(notebook: NotebookNode) -> None:
                     **output.metadata.get("image/png", {}),
                     "alt": cell.metadata["alt"],
                 }
+
+
+def smaller(picture: str) -> str:
+    """Return a PNG, in base64, with at most 256 colours, if that changes nothing to be seen.
+
+    A picture of lines and areas then takes a third of the bytes.
+    """
+    try:
+        original = Image.open(io.BytesIO(base64.b64decode(picture)))
+        original.load()
+    except (OSError, ValueError):
+        return picture  # none that could be read, or drawn by something else
+    if original.mode == "P" or getattr(original, "n_frames", 1) > 1:
+        return picture
+    if original.mode == "RGBA" and original.getextrema()[3][0] < 255:
+        return picture  # something shines through
+    colours = original.convert("RGB")
+    few = colours.quantize(256, dither=Image.Dither.NONE)
+    off = np.asarray(few.convert("RGB"), float) - np.asarray(colours, float)
+    stored = io.BytesIO()
+    few.save(stored, "PNG", optimize=True)
+    if np.sqrt(np.mean(off**2)) > VISIBLE or len(stored.getvalue()) > 0.75 * len(picture):
+        return picture
+    return base64.b64encode(stored.getvalue()).decode()
 
 
 def is_dead_bar(output: NotebookNode) -> bool:

@@ -11,12 +11,9 @@ import os
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 
-import matplotlib.pyplot as plt
-
 from utils import runtime
 
 CHECKS_VARIABLE = "COURSE_CHECKS"  # "strict": a failed check raises under the full profile too
-DPI = 150
 
 _raising: ContextVar[bool] = ContextVar("raising", default=False)
 
@@ -24,12 +21,19 @@ _raising: ContextVar[bool] = ContextVar("raising", default=False)
 def setup(seed: int = 1) -> None:
     """Prepare a lesson: seeds, determinism, the look of pictures; print where and what runs.
 
+    Pictures are stored with two pixels for each one of the page, as sharp screens show them.
+
     Raises:
         ValueError: for a seed or a profile that is not allowed.
     """
     runtime.reproducible(seed)
     runtime.plotting_style()
-    plt.rcParams.update({"figure.dpi": DPI, "savefig.dpi": DPI})
+    with contextlib.suppress(ImportError):  # where there is no Jupyter
+        from IPython import get_ipython
+        from matplotlib_inline.backend_inline import set_matplotlib_formats
+
+        if get_ipython() is not None:
+            set_matplotlib_formats("retina")
     print(runtime.report())
 
 
