@@ -147,11 +147,11 @@ def test_marks(utils: Path, lessons: list[Path]) -> None:
 
 
 def test_marks_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
-    assert tool.main(["--marks", "01"]) == 0
+    assert tool.main(["--marks", "00"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == ["file", "lessons", "most", "by", "one", "definition", "which"]
     assert [line.split()[1:] for line in lines if line.startswith("utils/runtime.py")] == [
-        ["1", "1", "01"]
+        ["1", "1", "00"]
     ]
 
 

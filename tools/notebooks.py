@@ -407,7 +407,7 @@ def print_marks(paths: Sequence[Path]) -> None:
     width = max(len(file) for file, _, _ in rows)
     print(f"{'file':{width}}  lessons  most by one definition  which")
     for file, stems, most in rows:
-        which = " ".join(stem.split("_")[0] for stem in stems)
+        which = " ".join(dict.fromkeys(stem.split("_")[0] for stem in stems))
         print(f"{file:{width}}  {len(stems):7}  {most:22}  {which}".rstrip())
 
 
