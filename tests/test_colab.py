@@ -81,8 +81,7 @@ def run_alone(notebook: Path, folder: Path, bare: Path | None) -> nbformat.Noteb
         "GIT_CONFIG_KEY_1": f"url.{bare.as_uri()}.insteadOf" if bare else "",
         "GIT_CONFIG_VALUE_1": ADDRESS,
     }
-    command = [PYTHON, "-m", "jupyter", "nbconvert", "--to", "notebook", "--execute", "--inplace"]
-    command += ["--log-level=ERROR", notebook.name]
+    command = [PYTHON, ROOT / "tests" / "alone_runner.py", notebook.name]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
     return nbformat.read(folder / notebook.name, as_version=4)

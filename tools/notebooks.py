@@ -40,6 +40,7 @@ from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from nbclient.output_widget import OutputWidget
 from nbformat import NotebookNode
 from PIL import Image
 
@@ -83,6 +84,17 @@ class CurrentPython(KernelSpecManager):
         return self.kernel_spec_class(
             resource_dir=kernelspec.RESOURCES, **kernelspec.get_kernel_dict()
         )
+
+
+class OneWayOutput(OutputWidget):
+    """A widget's output that is not sent back to the kernel.
+
+    nbclient would send it on the channel on which it waits for the cell's reply, and may then wait
+    for ever. Nothing reads it: the widget ends with the kernel.
+    """
+
+    def sync_state(self) -> None:
+        """Send nothing."""
 
 
 # --- The setup cell -----------------------------------------------------------------------------
@@ -332,6 +344,7 @@ def execute(notebook: NotebookNode, folder: Path, timeout: int | None = None) ->
         store_widget_state=True,
         coalesce_streams=True,
     )
+    client.widget_registry["@jupyter-widgets/output"]["OutputModel"] = OneWayOutput
     # The hashes are of the code that is about to run: a file saved meanwhile counts as newer.
     course = {
         "code_sha256": code_hash(notebook),
