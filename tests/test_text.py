@@ -227,6 +227,31 @@ def test_it_writes_with_a_keras_model_as_with_any_other():
     assert text.sample_text(Chain(), ABC, count=2) == ["abc", "abc"]
 
 
+@pytest.mark.parametrize("kinds", [("SimpleRNN",), ("LSTM",), ("GRU", "SimpleRNN")])
+@pytest.mark.parametrize("masked", [False, True])
+def test_one_step_at_a_time_is_the_whole_pass(kinds, masked):
+    import keras
+
+    keras.utils.set_random_seed(1)
+    recurrent = [getattr(keras.layers, kind)(5, return_sequences=True) for kind in kinds]
+    model = keras.Sequential(
+        [
+            keras.Input((None,)),
+            keras.layers.Embedding(6, 3, mask_zero=masked),
+            *recurrent,
+            keras.layers.Dropout(0.5),
+            keras.layers.Dense(6),
+        ]
+    )
+    read = np.random.default_rng(2).integers(1, 6, size=(4, 7))
+    state, stepped = None, []
+    for numbers in read.T:
+        logits, state = text.OneStep(model).step(numbers, state)
+        stepped.append(logits)
+    np.testing.assert_allclose(np.stack(stepped, axis=1), model(read), atol=1e-6)
+    assert len(text.sample_text(text.OneStep(model), ABC, length=5, count=2)) == 2
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

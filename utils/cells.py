@@ -44,7 +44,7 @@ def _require_shape(name: str, array: np.ndarray, expected: tuple[int | None, ...
 class RnnWeights(NamedTuple):
     """The weights of a simple recurrent network, or their gradients, in the equations' layout.
 
-    Defined in lesson 1.2.
+    Defined in lesson 1.3.
 
     Attributes:
         w_xh: input to hidden, shape ``(units, features)``.
@@ -78,7 +78,7 @@ def rnn_forward(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Run h_t = tanh(W_hh h_{t-1} + W_xh x_t + b_h), y_t = W_hy h_t + b_y over a batch.
 
-    Defined in lesson 1.2.
+    Defined in lesson 1.3.
 
     Args:
         inputs: x, shape ``(time, batch, features)``.
@@ -222,7 +222,7 @@ def gru_step(
 ) -> State:
     """Return the next state ``(h,)`` of a GRU whose reset gate acts after the product.
 
-    Defined in lesson 3.4.
+    Used in lesson 3.6.
 
     This is Keras' ``reset_after=True``, the form that cuDNN computes: the inputs and the state
     each have a bias, and the reset gate multiplies the state's product, its bias included.
@@ -254,7 +254,7 @@ def run_cell(
 ) -> tuple[np.ndarray, State]:
     """Apply a step to every time step in turn.
 
-    Used in lesson 3.3.
+    Used in lesson 3.6.
 
     Args:
         step: ``lstm_step`` or ``gru_step``.
@@ -323,7 +323,7 @@ class _Cell(keras.layers.Layer):
 class RNNCell(_Cell):
     """h' = tanh(x W + h U + b), the simple recurrent cell.
 
-    Used in lesson 3.4.
+    Used in lesson 3.6.
 
     Use it as ``keras.layers.RNN(RNNCell(units))`` on inputs ``(batch, time, features)``. Its
     weights are kernel W ``(features, units)``, recurrent kernel U ``(units, units)`` and bias
@@ -340,7 +340,7 @@ class RNNCell(_Cell):
 class LSTMCell(_Cell):
     """c' = f ⊙ c + i ⊙ candidate, h' = o ⊙ tanh(c'), the cell that can keep what it has seen.
 
-    Used in lesson 3.4.
+    Used in lesson 3.6.
 
     Use it as ``keras.layers.RNN(LSTMCell(units))`` on inputs ``(batch, time, features)``. Its
     weights have the shapes ``(features, 4 · units)``, ``(units, 4 · units)`` and
@@ -372,7 +372,7 @@ class LSTMCell(_Cell):
 class GRUCell(_Cell):
     """h' = z ⊙ h + (1 − z) ⊙ candidate, one gate for both keeping and letting in.
 
-    Used in lesson 3.4.
+    Used in lesson 3.6.
 
     Use it as ``keras.layers.RNN(GRUCell(units))`` on inputs ``(batch, time, features)``. Its
     weights have the shapes ``(features, 3 · units)``, ``(units, 3 · units)`` and

@@ -370,7 +370,8 @@ def clip_weights(weights: Sequence[tf.Variable], limit: float) -> None:
 def quantile_loss(quantiles: Sequence[float]) -> Loss:
     """Return the quantile (pinball) loss of a network that forecasts several quantiles at once.
 
-    Defined in lesson 4.11.
+    Used in lesson 4, "What came after".
+    It is derived in that lesson's companion, deeper/04_intervals.
 
     With the error e = target − predicted, a forecast of the quantile τ costs
 

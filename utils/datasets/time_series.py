@@ -1,4 +1,4 @@
-"""The shipped time series: prices, sines, weather, heartbeats."""
+"""The shipped time series: prices, sines, weather, a river, heartbeats."""
 
 from __future__ import annotations
 
@@ -18,6 +18,11 @@ SINES = 10_000
 WEATHER_FILES = {"Seattle": "seattle_weather.csv", "New York": "new_york_weather.csv"}
 WEATHER_UNITS = ("mm", "°C", "°C", "m/s")
 WEATHER_SOURCE = "NOAA (US Government work), from the npm package vega-datasets 3.2.1"
+RIVER_AREA = 1949.0  # km²: the land that drains into the river above the gauge
+RIVER_SOURCE = (
+    "Leaf River, Mississippi: US Geological Survey's gauge (US Government work) and the basin's "
+    "weather, from the package holmes-hydro 3.5.0 (MIT)"
+)
 HEARTBEATS_RATE = 360  # samples a second
 HEARTBEATS_SOURCE = (
     "MIT-BIH Arrhythmia Database on PhysioNet (ODC-BY 1.0), record 208, from the package "
@@ -100,6 +105,30 @@ def load_weather(city: str = "Seattle") -> Series:
     return dataclasses.replace(
         series, name=f"{city}, daily", units=WEATHER_UNITS, source=WEATHER_SOURCE
     )
+
+
+def load_river() -> Series:
+    """Return 31 years of a river, a row a day: the rain on its basin, and the water in it.
+
+    The Leaf River in Mississippi, 1957-01-01 to 1987-12-31, above a gauge that drains
+    ``RIVER_AREA`` km². All three columns are millimetres a day over that area, so that they can
+    be compared: 1 mm of flow is 22.6 m³/s.
+
+    Returns:
+        A Series, values ``(11322, 3)`` in mm: rain, evaporation (what the air could take up, had
+        the ground enough water) and flow.
+
+    Raises:
+        ValueError: if the file was altered.
+        FileNotFoundError: if the file is missing.
+    """
+    with np.load(verified("leaf_river.npz"), allow_pickle=False) as file:
+        cubic_metres = file["flow"] * 0.3048**3  # a second
+        flow = cubic_metres * 86_400 / (RIVER_AREA * 1e6) * 1e3
+        values = np.column_stack([file["rain"] / 100, file["evaporation"] / 1000, flow])
+    times = np.datetime64("1957-01-01") + np.arange(len(values))
+    columns = ("rain", "evaporation", "flow")
+    return Series(values, columns, times, "Leaf River, daily", ("mm",) * 3, RIVER_SOURCE)
 
 
 def load_heartbeats() -> Series:

@@ -39,7 +39,7 @@ def forecast_windows(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Cut a series into what a forecaster reads and what it is to forecast.
 
-    Defined in lesson 4.3.
+    Used in lesson 4.8.
 
     Window i reads the ``history`` rows from row i·stride on; its targets are the ``horizon`` rows
     after them. Both are read-only views of ``values``, without copying. Cut each part of a split

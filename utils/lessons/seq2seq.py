@@ -1,4 +1,4 @@
-"""From one sequence to another: attention, and the decoders that turn a model into text.
+"""From one sequence to another: a translator of dates, attention, and decoders.
 
 The decoders know nothing of the model but one function, ``step``: it takes the token that each
 row wrote last, int array ``(rows,)``, and the rows' state, and returns the logits of the next
@@ -17,10 +17,12 @@ import numpy as np
 from keras import ops
 
 from utils.checks import positive_integer
-from utils.lessons.text import PAD, Vocabulary
+from utils.datasets.texts import DatePair
+from utils.lessons.text import END, PAD, START, Vocabulary
 
 State = Any
 Step = Callable[[np.ndarray, State], tuple[Any, State]]
+LONGEST_TEXT, DATE = 35, 10  # characters
 _NEVER = -1e9  # a score that softmax turns into exactly 0, without the NaN of a row of -inf
 
 
@@ -29,7 +31,7 @@ def pad_texts(
 ) -> np.ndarray:
     """Return the texts as rows of numbers, with ``<pad>`` after their last character.
 
-    Defined in lesson 5.2.
+    Used in lesson 5.1.
 
     Args:
         texts: at least one.
@@ -62,11 +64,136 @@ def pad_texts(
     return padded
 
 
+def arrays(
+    pairs: Sequence[DatePair], reading: Vocabulary, writing: Vocabulary
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return texts and dates as numbers.
+
+    Defined in lesson 5.1.
+
+    Args:
+        pairs: of a text of at most 35 characters and its ISO date.
+        reading: the vocabulary of the texts.
+        writing: the vocabulary of the dates.
+
+    Returns:
+        The texts, padded, shape ``(pairs, 35)``, and ``<start>``, the date and ``<end>``, shape
+        ``(pairs, 12)``; both int32.
+
+    Raises:
+        ValueError: as `pad_texts`.
+    """
+    source = pad_texts([pair.text for pair in pairs], reading, length=LONGEST_TEXT)
+    target = pad_texts([pair.iso for pair in pairs], writing, length=DATE + 1)
+    target[:, -1] = writing.number(END)
+    return source, np.insert(target, 0, writing.number(START), axis=1)
+
+
+def build_translator(
+    reading: Vocabulary, writing: Vocabulary, units: int, attention: bool = True
+) -> keras.Model:
+    """Return a network that reads a text and a date so far, and gives the next character's logits.
+
+    Defined in lesson 5.2.
+
+    Args:
+        reading: the vocabulary of the texts.
+        writing: the vocabulary of the dates.
+        units: of each of the two LSTMs, the layers "encoder" and "decoder".
+        attention: whether the decoder looks back at the encoder's states, by the layer
+            "attention", with the dot product as its score.
+
+    Returns:
+        A model of ``[texts, given]``, int arrays of shapes ``(batch, 35)`` and ``(batch, 11)``.
+        Its output, ``(batch, 11, tokens)``, has at ``t`` the logits of what follows
+        ``given[:, : t + 1]``.
+
+    Source: Luong, Pham and Manning, Effective approaches to attention-based neural machine
+    translation, EMNLP 2015, arXiv 1508.04025.
+    """
+    layers = keras.layers
+    source = keras.Input((LONGEST_TEXT,), dtype="int32", name="source")
+    given = keras.Input((DATE + 1,), dtype="int32", name="given")
+    characters = layers.Embedding(len(reading), 32, mask_zero=True, name="reading")
+    encoder = layers.LSTM(units, return_sequences=True, return_state=True, name="encoder")
+    memory, h, c = encoder(characters(source))
+    so_far = layers.Embedding(len(writing), 16)(given)
+    decoder = layers.LSTM(units, return_sequences=True, name="decoder")
+    states = decoder(so_far, initial_state=[h, c])
+    if attention:
+        look = layers.Attention(name="attention")
+        context, _ = look([states, memory], return_attention_scores=True)
+        states = layers.Concatenate()([states, context])
+    logits = layers.Dense(len(writing), name="output")(states)
+    return keras.Model([source, given], logits)
+
+
+def train_translator(
+    network: keras.Model,
+    train_set: tuple[np.ndarray, np.ndarray],
+    validation_set: tuple[np.ndarray, np.ndarray],
+    epochs: int,
+    rate: float = 0.01,
+) -> dict[str, list[float]]:
+    """Train with teacher forcing: Adam, clipped gradients, a rate that falls along a cosine to 0.
+
+    Defined in lesson 5.2.
+
+    Args:
+        network: as `build_translator` returns it.
+        train_set: texts and dates, as `arrays` returns them.
+        validation_set: others of the same kind; they are only looked at.
+        epochs: how often all of ``train_set`` is seen.
+        rate: the first learning rate.
+
+    Returns:
+        Keras' history: for each epoch the loss and the share of right characters, given the right
+        ones before.
+    """
+    (source, target), (new_source, new_target) = train_set, validation_set
+    steps = epochs * -(-len(source) // 128)
+    falling = keras.optimizers.schedules.CosineDecay(rate, steps)
+    network.compile(
+        optimizer=keras.optimizers.Adam(falling, clipnorm=1.0),
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+    )
+    return network.fit(
+        [source, target[:, :-1]],
+        target[:, 1:],
+        validation_data=([new_source, new_target[:, :-1]], new_target[:, 1:]),
+        batch_size=128,
+        epochs=epochs,
+        verbose=0,
+    ).history
+
+
+def write(network: keras.Model, source: np.ndarray, prefix: np.ndarray) -> np.ndarray:
+    """Let a translator write dates: the most probable character at each step.
+
+    Defined in lesson 5.2.
+
+    Args:
+        network: as `build_translator` returns it.
+        source: the texts, shape ``(texts, 35)``.
+        prefix: how each answer begins, shape ``(texts, 1)`` or longer.
+
+    Returns:
+        The prefix and what the network wrote after it, int32, shape ``(texts, 12)``.
+    """
+    written = np.zeros((len(source), DATE + 2), np.int32)
+    written[:, : prefix.shape[1]] = prefix
+    for t in range(prefix.shape[1], DATE + 2):
+        logits = network.predict_on_batch([source, written[:, :-1]])
+        written[:, t] = logits[:, t - 1].argmax(axis=-1)
+    return written
+
+
 @keras.saving.register_keras_serializable(package="course")
 class AdditiveAttention(keras.layers.Layer):
     """Look at a memory through a question: a mean of its entries, weighted by their relevance.
 
-    Defined in lesson 5.8.
+    Used in lesson 5, "Exercise 1 · Additive attention".
 
     With the question s and the memory h_1 … h_T::
 
@@ -136,7 +263,7 @@ def greedy_decode(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Write the most probable token, again and again, until ``end`` or ``length`` tokens.
 
-    Defined in lesson 5.5.
+    Used in lesson 5.8.
 
     Args:
         step: see the top of this file.
@@ -172,7 +299,7 @@ def beam_search(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Keep the ``width`` most probable beginnings, extend each by every token, and choose again.
 
-    Defined in lesson 5.11.
+    Used in lesson 5.8.
 
     The score of a text is the sum of the log-probabilities of its tokens, ``end`` included.
     Width 1 is greedy decoding. A greater width mostly finds a better score, but need not: the

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
+import keras
 import numpy as np
 
 from utils.checks import positive_integer
@@ -124,6 +125,34 @@ class StepModel(Protocol):
         Returns:
             The logits of the token after it, shape ``(batch, tokens)``, and the new state.
         """
+
+
+class OneStep:
+    """Lets a trained Sequential read one token of each text at a time; see `StepModel`.
+
+    Defined in lesson 2.5.
+
+    The model's layers are used one after the other. Of a recurrent layer (SimpleRNN, LSTM, GRU)
+    one step is taken, and its state kept.
+
+    Args:
+        model: for example an Embedding, recurrent layers that return sequences, Dropout and Dense.
+    """
+
+    def __init__(self, model: keras.Sequential) -> None:
+        self.model = model
+
+    def step(self, numbers: np.ndarray, state: Any = None) -> tuple[Any, Any]:
+        """Read the next token and return the logits of the one after it, and the new state."""
+        x, after = numbers, {}
+        for layer in self.model.layers:
+            if isinstance(layer, keras.layers.RNN):
+                before = state[layer.name] if state else layer.get_initial_state(len(numbers))
+                # As an array, x has no mask, of which a cell would complain.
+                x, after[layer.name] = layer.cell(np.asarray(x), before)
+            else:
+                x = layer(x)
+        return x, after
 
 
 def probabilities(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:

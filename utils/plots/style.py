@@ -23,7 +23,7 @@ Share = bool | Literal["none", "all", "row", "col"]  # of an axis, between the p
 def finish(ax: Axes, title: str, xlabel: str, ylabel: str) -> None:
     """Name a picture and its axes, add a legend where lines have labels, and show it.
 
-    Defined in lesson 1, before its first section; the later lessons import it.
+    Used in every lesson.
 
     Args:
         ax: the picture's axes; a legend that it has already is left as it is.
