@@ -70,7 +70,7 @@ LANGUAGE_INFO = {
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 WIDGET_TEXT = "(an interactive widget: run this cell to use it)"
 BAR = re.compile(r"\[(\d+:)?\d\d:\d\d[<,]")  # of tqdm: "[00:05<00:12, 3.1it/s]"
-LESSON_LINE = 79
+LESSON_LINE, LONGEST_LINE = 79, 100  # of a lesson; of any file
 VISIBLE = 1.5  # root mean square of what 256 colours change, of 255
 NAMED = 4  # of the definitions that changed, how many a reason names
 # How the setup cell comes to `utils` says nothing about the outputs: no reason to run anew.
@@ -117,8 +117,10 @@ def setup_source(address: str, version: str, module: str = "notebook") -> str:
     """
     head, line, rest = re.split(r"^(ADDRESS, .*)$", SETUP_TEMPLATE, flags=re.MULTILINE)
     line = line.replace('"", "main"', f'"{address}", "{version}"', 1)
+    if len(line) > LONGEST_LINE:
+        line += "  # noqa: E501"
     if len(line) > LESSON_LINE:
-        line += "  # noqa: E501  # fmt: skip"
+        line += "  # fmt: skip"
     rest = rest.replace("import notebook", f"import {module}")
     return head + line + rest.replace("notebook.setup", f"{module}.setup")
 
