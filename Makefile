@@ -39,8 +39,7 @@ sample: environment ## draw windows from a run; ARGS="runs/goog --windows 5000 -
 	@$(VENV) -m utils.sample $(ARGS)
 
 test: lint ## check style and types, run the unit tests, run every notebook and compare its outputs
-	$(PYTEST) tests
-	$(PYTEST) notebooks
+	$(PYTEST) tests notebooks
 
 test-units: environment ## run the unit tests alone
 	$(PYTEST) tests
