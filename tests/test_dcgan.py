@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from utils import datasets
 from utils.lessons import dcgan
 
 NOISE = np.random.default_rng(0).normal(size=(8, 50)).astype("float32")
@@ -84,6 +85,15 @@ def test_initial_weights_are_the_papers():
         for kernel in kernels:
             assert kernel.std() == pytest.approx(0.02, rel=0.1)
             assert abs(kernel.mean()) < 0.002
+
+
+def test_keras_usual_epsilon_would_be_larger_than_the_first_variance():
+    """As the table of lesson 8.4 says."""
+    pixels = datasets.load_fashion("test").images[:256, ..., None] / 127.5 - 1
+    model = dcgan.dcgan_discriminator(seed=2)
+    variance = np.var(keras.Model(model.input, model.get_layer("down_again").output)(pixels))
+    (normalise,) = kinds(model, keras.layers.BatchNormalization)
+    assert 10 * normalise.epsilon < variance < keras.layers.BatchNormalization().epsilon
 
 
 @pytest.mark.parametrize("build", [dcgan.dcgan_generator, dcgan.dcgan_discriminator])

@@ -27,6 +27,7 @@ LABELS = {
     "attention": ["$h_1$", "$h_5$", "$s_t$", "$c_t$", "$y_t$", "query", "softmax", "$\\alpha_3$"],
     "windows_of_series": ["train", "validation", "test", "past", "gap", "future"],
     "gan": ["$z$", "$G$", "$D$", "real", "fake", "logit"],
+    "dcgan": ["$z$", "7 × 7, 64 maps", "28 × 28, 1 map", "logit", "generator", "discriminator"],
     "masking": ["padding", "1", "0", "the last real step, whose state counts"],
 }
 PLACES = ("forget", "write", "update", "output")

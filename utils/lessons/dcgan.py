@@ -10,7 +10,7 @@ from utils.checks import positive_integer
 def dcgan_generator(latent: int = 50, *, channels: int = 32, seed: int = 0) -> keras.Model:
     """Return a small DCGAN's generator: latents (batch, latent) → images (batch, 28, 28, 1).
 
-    Defined in lesson 8.8.
+    Defined in lesson 8.4.
 
     A dense layer, shaped to 7 × 7 with 2·``channels`` channels, then two transposed convolutions
     that each double the side. Batch normalisation and ReLU follow all but the last, whose tanh
@@ -43,7 +43,7 @@ def dcgan_generator(latent: int = 50, *, channels: int = 32, seed: int = 0) -> k
 def dcgan_discriminator(*, channels: int = 32, seed: int = 0) -> keras.Model:
     """Return a small DCGAN's discriminator: images (batch, 28, 28, 1) → logits (batch, 1).
 
-    Defined in lesson 8.8.
+    Defined in lesson 8.4.
 
     Two convolutions that each halve the side, with ``channels`` and 2·``channels`` channels and
     LeakyReLU of slope 0.2 below zero; batch normalisation after the second only, for the first

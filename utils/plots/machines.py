@@ -397,3 +397,33 @@ def masking(ax: Axes | None = None, *, title: str = "A padded batch and its mask
     _square(ax, 5.0, 0.04, 0.22, fc="0.93", ec=GREY)
     _write(ax, "1.55,0.15 the last real step, whose state counts; 5.35,0.15 padding", 10, ha="left")
     return ax
+
+
+def _sheets(ax: Axes, x: float, y: float, side: int, count: int, color: Color) -> None:
+    """Draw feature maps around a centre as sheets, one for eight, and write what they are."""
+    size, sheets = 0.042 * side, max(count // 8, 1)
+    for sheet in reversed(range(sheets)):
+        shift = 0.055 * (sheet - (sheets - 1) / 2)
+        corner = x + shift - size / 2, y + shift - size / 2
+        _square(ax, *corner, size, fc=_light(color), ec=color, zorder=4)
+    maps = f"{count} maps" if count > 1 else "1 map"
+    _write(ax, f"{x},{y - 0.86} {side} × {side}, {maps}", 10)
+
+
+def dcgan(ax: Axes | None = None, *, title: str = "The two networks of a DCGAN") -> Axes:
+    """Draw the feature maps of generator and discriminator, and the layers between them."""
+    ax = _canvas(ax, title, 7.5, 4.3)
+    _circles(ax, "0.6,3.3 $z$", INK, 0.25, font=13)
+    _write(ax, "0.6,2.44 50 numbers", 10)
+    for y, places in ((3.3, (2.2, 4.2, 6.4)), (1.1, (5.0, 3.0, 0.8))):
+        for x, side, count in zip(places, (7, 14, 28), (64, 32, 1), strict=True):
+            color = {1: GENERATED if y > 2 else INK}.get(count, PINK if y > 2 else HIDDEN)
+            _sheets(ax, x, y, side, count, color)
+    _box(ax, 6.9, 1.1, "logit", GREY, (0.8, 0.5))
+    _lines(ax, "0.9,3.3 1.8,3.3; 2.65,3.3 3.75,3.3; 4.65,3.3 5.75,3.3")
+    _lines(ax, "1.45,1.1 2.55,1.1; 3.45,1.1 4.55,1.1; 5.45,1.1 6.45,1.1")
+    _write(ax, "1.35,3.5 dense; 3.2,3.6 transposed\nconvolution", 9.5)
+    _write(ax, "5.2,3.6 transposed\nconvolution; 2,1.3 convolution; 4,1.3 convolution", 9.5)
+    _write(ax, "5.95,1.3 dense", 9.5)
+    _write(ax, "0.1,4.15 generator; 0.1,1.98 discriminator", 11, ha="left", color=GREY)
+    return ax
