@@ -67,7 +67,7 @@ def test_every_public_name_says_which_lesson_it_is_from(path: Path) -> None:
     [
         ("Defined in lesson 3.3.", None),
         ('Used in lesson 14, "Try it".', None),
-        ('Defined in lesson 9.8, "6. R1".', None),
+        ('Used in lesson 9.7, "R1 and R2".', None),
         ("", "does not say"),
         ("Defined somewhere in lesson 3.3.", "does not say"),
         ("Defined in lesson 3.", "without a section"),

@@ -29,7 +29,7 @@ Discriminator = Callable[[tf.Tensor], tf.Tensor]
 class GanLoss:
     """The two losses of a GAN, one for each player.
 
-    Used in lesson 7.4.
+    Used in lesson 7.5.
 
     Attributes:
         name: the key in ``LOSSES``.
@@ -176,7 +176,7 @@ LOSSES: dict[str, GanLoss] = {
 def get_loss(name: str) -> GanLoss:
     """Return the loss of that name.
 
-    Used in lesson 7.9.
+    Used in lesson 7.5.
 
     Raises:
         ValueError: if there is none; the message lists the known names.
@@ -208,7 +208,7 @@ def gradient_penalty(
 ) -> tf.Tensor:
     """Return γ/2 · E[‖∇ₓD(x)‖²], exactly. On real samples this is R1, on fake ones R2.
 
-    Defined in lesson 9.8, "6. R1".
+    Used in lesson 9.7, "R1 and R2".
 
     To train on it is to differentiate a gradient, so every operation of the discriminator needs
     a second derivative. cuDNN's LSTM has none: there, use ``finite_difference_penalty``.
@@ -259,7 +259,8 @@ def finite_difference_penalty(
 ) -> tf.Tensor:
     """Return γ/2 · E[((D(x + σε) − D(x)) / σ)²], the gradient penalty without its gradient.
 
-    Defined in lesson 9.8, "8. A penalty by finite differences".
+    Used in lesson 9.9.
+    It is derived in that lesson's companion, deeper/09_all_remedies.
 
     For small σ the quotient is the slope of D along ε, and for ε ~ N(0, I) the mean of its
     square is E[(ε · ∇D)²] = ‖∇D‖²: over ε, and as σ → 0, this is ``gradient_penalty``. It asks
@@ -289,7 +290,7 @@ def wgan_gp_penalty(
 ) -> tf.Tensor:
     """Return weight · E[(‖∇D(x̂)‖₂ − 1)²] at x̂ = mix · real + (1 − mix) · fake.
 
-    Defined in lesson 9.8, "4. Wasserstein, with a gradient penalty".
+    Used in lesson 9.7, "A gradient penalty for Wasserstein".
 
     Args:
         critic: maps samples to logits, each logit from its own sample only.
@@ -323,7 +324,8 @@ def smoothed_discriminator(
 ) -> tf.Tensor:
     """Return the discriminator's cross-entropy with the real label 1 − smoothing instead of 1.
 
-    Defined in lesson 9.8, "12. Label smoothing".
+    Used in lesson 9.9.
+    It is measured in that lesson's companion, deeper/09_all_remedies.
 
     Only the real label is smoothed::
 
@@ -353,7 +355,8 @@ def smoothed_discriminator(
 def clip_weights(weights: Sequence[tf.Variable], limit: float) -> None:
     """Cut every weight off at ±limit, in place, as the first WGAN does after a critic's step.
 
-    Used in lesson 9.8, "3. Wasserstein, with clipped weights".
+    Used in lesson 9.9.
+    It is measured in that lesson's companion, deeper/09_all_remedies.
 
     Raises:
         ValueError: unless the limit is finite and above 0.

@@ -1,10 +1,34 @@
-"""Two remedies for a GAN that fails: spectral normalisation, minibatch standard deviation."""
+"""Remedies for a GAN that fails: hinge loss, spectral normalisation, minibatch deviation."""
 
 from __future__ import annotations
 
+import keras
 import tensorflow as tf
 
 from utils.checks import positive_integer
+from utils.losses import GanLoss
+
+
+def _hinge_discriminator(real_logits: tf.Tensor, fake_logits: tf.Tensor) -> tf.Tensor:
+    """Return E[max(0, 1 − r)] + E[max(0, 1 + f)]: beyond a margin of 1 nothing is gained."""
+    real, fake = tf.nn.relu(1 - real_logits), tf.nn.relu(1 + fake_logits)
+    return tf.reduce_mean(real) + tf.reduce_mean(fake)
+
+
+def _hinge_generator(real_logits: tf.Tensor, fake_logits: tf.Tensor) -> tf.Tensor:
+    """Return −E[f]."""
+    return -tf.reduce_mean(fake_logits)
+
+
+# Used in lesson 9.7. It stands beside spectral normalisation, with which it is usually paired.
+hinge = GanLoss(
+    "hinge",
+    _hinge_discriminator,
+    _hinge_generator,
+    "D: max(0, 1 − r) + max(0, 1 + f); G: −f",
+    "Lim and Ye, Geometric GAN, 2017, arXiv 1705.02894; with spectral normalisation: Miyato et "
+    "al., ICLR 2018, arXiv 1802.05957",
+)
 
 
 def spectral_norm(
@@ -12,7 +36,7 @@ def spectral_norm(
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Return a kernel's largest singular value, by power iteration, and the better direction.
 
-    Defined in lesson 9.8, "5. Spectral normalisation".
+    Used in lesson 9.7, "Spectral normalisation, and the constant that it needs".
 
     Start from any direction, keep the one returned and pass it in again at the next training
     step: a kernel changes little in a step, so one iteration each time is enough. Divided by the
@@ -49,10 +73,38 @@ def spectral_norm(
     return tf.linalg.matrix_transpose(left) @ kernel @ direction, direction
 
 
+class SpectralDense(keras.layers.Dense):
+    """A dense layer that divides its kernel by the kernel's spectral norm where it is used.
+
+    Defined in lesson 9.7.
+
+    So the layer lengthens no difference of two inputs. Each call in training improves the estimate
+    of the norm by one power iteration. The kernel itself stays as the optimizer left it, as in the
+    paper; ``keras.layers.SpectralNormalization`` writes the divided kernel back.
+
+    Source: Miyato, Kataoka, Koyama, Yoshida, "Spectral normalization for generative adversarial
+    networks", ICLR 2018, algorithm 1, arXiv 1802.05957.
+    """
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Create the kernel, the bias and the direction that the power iteration keeps."""
+        super().build(input_shape)
+        start = keras.initializers.Constant(self.units**-0.5)  # a vector of length 1
+        self.direction = self.add_weight((self.units, 1), start, trainable=False)
+
+    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """Return the layer's outputs, (…, inputs) → (…, units)."""
+        norm, better = spectral_norm(self.kernel, self.direction)
+        if training:
+            self.direction.assign(better)
+        return self.activation(inputs @ (self.kernel / norm) + self.bias)
+
+
 def minibatch_std(features: tf.Tensor) -> tf.Tensor:
     """Append to each sample's features how much the batch varies, the same number for all.
 
-    Defined in lesson 9.8, "11. Minibatch standard deviation".
+    Used in lesson 9.9.
+    It is measured in that lesson's companion, deeper/09_all_remedies.
 
     The number is the standard deviation over the batch, averaged over the features. A batch of
     near-copies has 0 there, which tells a discriminator what no single sample can. A sample's
