@@ -1,5 +1,6 @@
 """LstmGan: scikit-learn's conventions, samples, frames, save and load, and what is refused."""
 
+import dataclasses
 import json
 import os
 import shutil
@@ -14,7 +15,7 @@ import pytest
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
-from utils import LstmGan, TrainingConfig, sample
+from utils import LstmGan, Series, TrainingConfig, sample
 from utils.lstm_gan import Callback, Preconditioner
 
 ROOT = Path(__file__).parent.parent
@@ -40,6 +41,22 @@ def fitted(frame):
 @pytest.fixture(scope="module")
 def saved(fitted, tmp_path_factory):
     return fitted.save(tmp_path_factory.mktemp("saved") / "run")
+
+
+@pytest.fixture(scope="module")
+def panel(frame):
+    """Two shops over the same days, and one that opened for too short a time."""
+    values, days = frame.to_numpy(), frame.index.to_numpy().astype("datetime64[D]")
+    return Series(
+        np.concatenate([values[:30], values[30:50], values[50:54]]),
+        ("price", "sold"),
+        np.concatenate([days[:30], days[:20], days[:4]]),
+        "shops",
+        ("", ""),
+        "made up",
+        starts=(0, 30, 50),
+        groups=("north", "south", "new"),
+    )
 
 
 # --- scikit-learn's conventions -----------------------------------------------------------------
@@ -103,6 +120,28 @@ def test_it_says_what_it_saw_unless_told_not_to(frame, fitted, capsys):
     said = capsys.readouterr().out
     assert "Left out, since they hold no numbers: 'shop'." in said
     assert "Whole numbers only: 'sold'" in said
+
+
+def test_windows_never_cross_from_one_sequence_to_the_next(panel, tmp_path, monkeypatch):
+    monkeypatch.setenv("COURSE_PROFILE", "quick")
+    gan = LstmGan(**SMALL).fit(panel, folder=tmp_path / "run")
+    real, samples = gan._real_and_samples(None)
+    assert real.shape == samples.shape == (25 + 15, 6, 2)
+    np.testing.assert_array_equal(real[24], panel.values[24:30])
+    np.testing.assert_array_equal(real[25], panel.values[30:36])
+    said = " ".join(gan.notes_)
+    assert "3 sequences of 4 to 30 rows ('north', 'south', 'new'); 1 of them, 4 rows" in said
+    assert str(gan.sample_frame(1)["date"][0])[:10] == "2024-02-12"  # after the last of all
+    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert config["data"]["starts"] == [0, 30, 50]
+    with pytest.raises(ValueError, match="30 rows in its longest sequence; expected at least"):
+        LstmGan(30, steps=4).fit(panel)
+
+
+@pytest.mark.parametrize("starts", [(), (1,), (0, 0), (0, 40, 30), (0, 54)])
+def test_sequences_start_where_there_are_rows(panel, starts):
+    with pytest.raises(ValueError, match="expected 0 first, then increasing rows"):
+        dataclasses.replace(panel, starts=starts, groups=())
 
 
 def test_callbacks_see_the_trainer(frame):
@@ -255,6 +294,7 @@ def test_a_folder_of_the_first_edition_loads(fitted, saved, tmp_path):
     with np.load(copy / "preconditioner.npz") as file:
         arrays = {name: file[name] for name in file.files if name != "window"}
     np.savez_compressed(copy / "preconditioner.npz", **arrays)
+    (copy / "structure.json").unlink()
     loaded = LstmGan.load(copy)
     np.testing.assert_array_equal(loaded.sample(5, seed=2), fitted.sample(5, seed=2))
     assert list(loaded.sample_frame(1)) == ["window", "step", "price", "sold"]

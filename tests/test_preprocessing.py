@@ -485,3 +485,24 @@ def test_level_map_runs_the_autoregression_backwards():
     np.testing.assert_allclose(mapped, np.stack(expected, axis=1), atol=1e-4)
     with pytest.raises(ValueError, match="window is 0"):
         preconditioner.level_map(0)
+
+
+def test_sequences_of_different_length_are_fitted_to_together() -> None:
+    rng = np.random.default_rng(4)
+    long, short = rng.normal(size=(200, 2)).cumsum(axis=0), rng.normal(size=(60, 2)).cumsum(axis=0)
+    fitted = Preconditioner(10).fit([long, short])
+    windows = np.concatenate([sliding_windows(part, 10) for part in (long, short)])
+    assert len(fitted.margins.first[0].array()) > 0
+    np.testing.assert_allclose(
+        fitted.inverse_transform(fitted.transform(windows)), windows, atol=1e-3
+    )
+    # The row where the second begins follows no row: a jump there is no innovation.
+    ramps = [np.arange(80.0)[:, None] + rng.normal(size=(80, 1)) for _ in range(2)]
+    apart, glued = (Preconditioner(10).fit(given) for given in (ramps, np.concatenate(ramps)))
+    assert np.abs(glued.innovation_root).max() > 2 * np.abs(apart.innovation_root).max()
+    as_one = Preconditioner(10).fit([long])
+    np.testing.assert_array_equal(as_one.transition, Preconditioner(10).fit(long).transition)
+    with pytest.raises(ValueError, match="window is 61; expected 2 to 60"):
+        Preconditioner(61).fit([long, short])
+    with pytest.raises(ValueError, match=r"expected \(sequences, time, features\)"):
+        Preconditioner(10).fit([long, short[:, :1]])

@@ -267,7 +267,7 @@ def test_the_report_says_what_it_saw(ugly):
 def described(times=None, **columns):
     values = np.column_stack([np.asarray(column, np.float64) for column in columns.values()])
     series = datasets.Series(values, tuple(columns), times, "mine", ("",) * len(columns), "here")
-    return "\n".join(lstm_gan.observations(series, Preconditioner(WINDOW).fit(values)))
+    return "\n".join(lstm_gan.observations(series, Preconditioner(WINDOW).fit(values), WINDOW))
 
 
 def test_nothing_is_said_about_unremarkable_data():

@@ -214,7 +214,7 @@ class Layout:
             tuple(decimals(column) for column in series.values.T),
             series.time_name,
             series.zone,
-            None if times is None or cadence is None else str(times[-1]),
+            None if times is None or cadence is None else str(times.max()),
             cadence,
             local,
         )

@@ -25,6 +25,10 @@ class Series:
         time_name: what the times are called where they came from.
         zone: the time zone that the times were given in; None: none.
         notes: what was left out or assumed on the way here, a sentence each.
+        starts: the first row of each sequence, increasing from 0. A single series has one; of
+            several entities, or between gaps, each part is a sequence, and no window crosses
+            from one to the next. Times are in order within a sequence.
+        groups: the name of each sequence, or nothing.
 
     Raises:
         ValueError: if a shape, a length or a type is not as stated above.
@@ -40,6 +44,8 @@ class Series:
     time_name: str = "date"
     zone: str | None = None
     notes: tuple[str, ...] = ()
+    starts: tuple[int, ...] = (0,)
+    groups: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         values, times = self.values, self.times
@@ -57,6 +63,20 @@ class Series:
                 )
         if repeated := first_repeated(self.columns):
             raise ValueError(f"The column {repeated!r} is named twice; expected different names.")
+        starts = self.starts
+        ends = (*starts[1:], len(values))
+        if starts[:1] != (0,) or any(
+            b <= a for a, b in zip(starts, ends, strict=True) if len(values)
+        ):
+            raise ValueError(
+                f"The sequences start at the rows {starts}; expected 0 first, then increasing rows "
+                f"of the {len(values)}."
+            )
+        if self.groups and len(self.groups) != len(starts):
+            raise ValueError(
+                f"There are {len(self.groups)} names of {len(starts)} sequences; expected one "
+                "for each, or none."
+            )
         if times is None:
             return
         if not isinstance(times, np.ndarray) or times.dtype.kind != "M" or times.ndim != 1:
@@ -66,3 +86,7 @@ class Series:
             raise ValueError(
                 f"There are {len(times)} times for {len(values)} rows; expected one for each."
             )
+
+    def sequences(self) -> list[np.ndarray]:
+        """Return the values of each sequence, (time, features), without copying."""
+        return np.split(self.values, self.starts[1:])

@@ -22,21 +22,23 @@ from utils.datasets.files import verified
 from utils.datasets.frames import Layout, as_series
 from utils.datasets.series import Series
 from utils.datasets.time_series import load_stock
-from utils.datasets.windows import sliding_windows
+from utils.datasets.windows import windows_of
 from utils.lstm_gan import run_folder
 from utils.lstm_gan.callbacks import Callback
 from utils.lstm_gan.config import TrainingConfig
 from utils.lstm_gan.networks import draw_latents
 from utils.lstm_gan.observations import observations
 from utils.lstm_gan.preconditioner import Preconditioner
+from utils.lstm_gan.preparation import check_window, fit_maps, prepare
 from utils.lstm_gan.recipe import (
+    MOST_NUMBERS,
     build,
     build_discriminator,
     build_generator,
     calibrate,
-    training_stride,
 )
 from utils.lstm_gan.strategies import is_chief, noticing_lost_workers
+from utils.lstm_gan.structure import Structure
 from utils.lstm_gan.training import SAMPLING, GanTrainer
 from utils.lstm_gan.transforms import NormalScores
 
@@ -76,6 +78,7 @@ class LstmGan(BaseEstimator):
 
     Attributes:
         preconditioner_: between windows and normal scores.
+        structure_: what generated windows keep by construction.
         calibration_: of the generator's margins.
         generator_: latents (batch, time, latents) → normal scores (batch, time, components), with
             averaged weights.
@@ -158,27 +161,16 @@ class LstmGan(BaseEstimator):
             NonFiniteLossError: if training diverges.
         """
         series, config = as_series(X), self.config()
-        if isinstance(self.window, bool) or not isinstance(self.window, int) or self.window < 2:
-            raise ValueError(f"The window is {self.window!r} rows; expected at least 2.")
-        if len(series.values) < self.window + 1:
-            raise ValueError(
-                f"{series.name} has {len(series.values)} rows; "
-                f"expected at least window + 1 = {self.window + 1}."
-            )
+        check_window(series, self.window)
         run, layout = run_folder.identity(series, self.window, config), Layout.of(series)
         if folder is not None:
             run_folder.check_folder(Path(folder), run, resume=resume)
         elif resume:
             raise ValueError("There is no folder to resume from; expected folder=….")
         runtime.reproducible(config.seed)
-        real = sliding_windows(series.values, self.window)
-        preconditioner = Preconditioner(self.window).fit(series.values)
-        stride = training_stride(len(real), self.window, preconditioner.components)
-        notes = observations(series, preconditioner)
-        if stride > 1:
-            notes.append(f"Much data: windows start {stride} rows apart, so that memory suffices.")
-        self._say(*notes)
-        trainer = build(preconditioner, preconditioner.transform(real[::stride]), config, strategy)
+        prepared = prepare(series, self.window)
+        self._say(*prepared.notes)
+        trainer = build(prepared.preconditioner, prepared.normal_scores, config, strategy)
         checkpoint = None if folder is None else Path(folder) / run_folder.CHECKPOINT
         if folder is not None and checkpoint is not None:
             self._prepare(trainer, Path(folder), checkpoint, resume, run, layout)
@@ -186,12 +178,14 @@ class LstmGan(BaseEstimator):
         with noticing_lost_workers():
             trainer.train(folder=checkpoint, callbacks=callbacks)
         self.history_, self.config_ = trainer.history, config
-        self.preconditioner_, self.layout_, self.notes_ = preconditioner, layout, notes
+        self.structure_, self.preconditioner_ = prepared.structure, prepared.preconditioner
+        self.layout_, self.notes_ = layout, prepared.notes
         self._run, self._series = run, series
         if is_chief(strategy):
             self.calibration_ = calibrate(trainer)
             self.discriminator_ = trainer.discriminator
             self._use(trainer.ema_generator)
+            self._calibrate_structure()
         self.seconds_ = time.perf_counter() - start
         return self
 
@@ -238,12 +232,20 @@ class LstmGan(BaseEstimator):
         The same count and seed give the same windows.
         """
         normal_scores = self.sample_normal_scores(count, seed)
-        return self.preconditioner_.inverse_transform(normal_scores)
+        return self.structure_.decode(self.preconditioner_.inverse_transform(normal_scores))
 
     def sample_normal_scores(self, count: int = 1, seed: int = 0) -> np.ndarray:
         """Return calibrated normal scores, (count, window, components)."""
         self._check_fitted()
         return self.calibration_.transform(self._generate(count, seed))
+
+    def _calibrate_structure(self) -> None:
+        """Fit the margins of columns whose values are put back by rank to a large sample."""
+        if self.structure_.needs_calibration:
+            size = self.preconditioner_.window * self.preconditioner_.features
+            count = max(1000, min(runtime.budget(20_000, 1_000), MOST_NUMBERS // size))
+            normal_scores = self.sample_normal_scores(count, seed=1)
+            self.structure_.calibrate(self.preconditioner_.inverse_transform(normal_scores))
 
     def _generate(self, count: int, seed: int) -> np.ndarray:
         """Return normal scores as the generator makes them, (count, window, components)."""
@@ -292,9 +294,10 @@ class LstmGan(BaseEstimator):
         Raises:
             ValueError: if the data are not known, as after loading, or do not fit.
         """
-        from utils.lstm_gan.report import score_table
+        from utils.lstm_gan.report import bootstrap, score_table
 
-        return score_table(*self._real_and_samples(X), self.preconditioner_, self.seconds_)
+        real, samples = self._real_and_samples(X)
+        return score_table(real, samples, bootstrap(self, self._data(X), len(real)), self.seconds_)
 
     def report(self, folder: str | Path, X: Any = None) -> Path:
         """Write report.md with its pictures, samples.npz and samples.csv; return the report's path.
@@ -307,10 +310,11 @@ class LstmGan(BaseEstimator):
             ValueError: as ``evaluate``.
             OSError: if the folder cannot be written.
         """
-        from utils.lstm_gan.report import score_table, write_report, write_samples
+        from utils.lstm_gan.report import bootstrap, score_table, write_report, write_samples
 
         real, samples = self._real_and_samples(X)
-        table = score_table(real, samples, self.preconditioner_, self.seconds_)
+        resampled = bootstrap(self, self._data(X), len(real))
+        table = score_table(real, samples, resampled, self.seconds_)
         self._say("", table.to_string(), "")
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
@@ -335,7 +339,7 @@ class LstmGan(BaseEstimator):
 
     def _real_and_samples(self, X: Any) -> tuple[np.ndarray, np.ndarray]:
         """Return as many real windows as are scored, and as many generated ones."""
-        real = sliding_windows(self._data(X).values, self.preconditioner_.window)
+        real = windows_of(self._data(X).sequences(), self.preconditioner_.window)
         count = min(len(real), MOST_WINDOWS)
         return real[np.linspace(0, len(real) - 1, count).round().astype(int)], self.sample(count, 2)
 
@@ -355,6 +359,7 @@ class LstmGan(BaseEstimator):
             folder,
             self._run,
             self.layout_,
+            self.structure_,
             self.preconditioner_,
             self.calibration_,
             self.generator_,
@@ -374,7 +379,8 @@ class LstmGan(BaseEstimator):
         folder = Path(folder)
         stored = run_folder.read_model(folder)
         gan = cls(stored.window, **dataclasses.asdict(stored.config))
-        gan._take(stored.config, stored.layout, stored.preconditioner, stored.calibration)
+        gan._take(stored.config, stored.layout, stored.structure, stored.preconditioner)
+        gan.calibration_ = stored.calibration
         gan.history_ = stored.history
         keys = ("data", "window", "training")
         gan._run = {key: stored.run[key] for key in keys}
@@ -407,14 +413,15 @@ class LstmGan(BaseEstimator):
         weights = verified(file)
         gan = cls()
         config, series = gan.config(), load_stock(symbol)
-        preconditioner = Preconditioner(gan.window).fit(series.values)
+        structure, preconditioner, _ = fit_maps(series, gan.window)
         generator = build_generator(gan.window, preconditioner.components, config)
         generator.load_weights(weights)
-        gan._take(config, Layout.of(series), preconditioner, NormalScores())
+        gan._take(config, Layout.of(series), structure, preconditioner)
         gan._series, gan._run = series, run_folder.identity(series, gan.window, config)
-        gan.notes_ = observations(series, preconditioner)
+        gan.notes_ = observations(series, preconditioner, gan.window) + structure.sentences()
         gan._use(generator)
         gan.calibration_ = NormalScores().fit(gan._generate(20_000, seed=1))
+        gan._calibrate_structure()
         return gan
 
     # --- Within ---------------------------------------------------------------------------------
@@ -423,11 +430,11 @@ class LstmGan(BaseEstimator):
         self,
         config: TrainingConfig,
         layout: Layout,
+        structure: Structure,
         preconditioner: Preconditioner,
-        calibration: NormalScores,
     ) -> None:
         self.config_, self.layout_ = config, layout
-        self.preconditioner_, self.calibration_ = preconditioner, calibration
+        self.structure_, self.preconditioner_ = structure, preconditioner
         self.notes_, self.seconds_ = [], float("nan")
         self._series = None
         self.history_ = {"step": [], "discriminator": [], "generator": []}

@@ -9,23 +9,27 @@ import numpy as np
 from utils.datasets.cadence import Cadence, duration
 from utils.datasets.series import Series
 from utils.lstm_gan.preconditioner import Preconditioner
-from utils.lstm_gan.transforms import tail_ratio
+from utils.lstm_gan.transforms import Tails, tail_ratio
 
 TREND = 0.5  # share of a column's variance that a straight line explains, to be called a trend
 REPEATED = 0.25  # share of a column's rows that hold one value, to be mentioned
 
 
-def observations(series: Series, preconditioner: Preconditioner) -> list[str]:
+def observations(series: Series, preconditioner: Preconditioner, window: int) -> list[str]:
     """Return what is worth knowing about the data before training, a sentence or two each.
 
-    ``preconditioner`` is the one fitted to ``series``. A trend is a straight line that explains
+    ``preconditioner`` is the one fitted to the sequences of ``series`` that are as long as a
+    ``window``. A trend is a straight line that explains
     half of a column's variance or more: a random walk often has one by chance (Granger and
     Newbold 1974, doi:10.1016/0304-4076(74)90034-7), so this describes, and tests nothing.
     """
     rows, features = series.values.shape
     seen = [f"{series.name}: {rows:,} rows of {features} column{'s' * (features > 1)}."]
     seen += series.notes
-    seen.append(_time_axis(series.times))
+    if len(series.starts) > 1:
+        seen.append(_sequences(series, window))
+    else:
+        seen.append(_time_axis(series.times))
     if series.times is not None and (cadence := Cadence.of(series.times)) is not None:
         seen.append(f"Generated dates go on in steps of {cadence}.")
     named = dict(zip(series.columns, series.values.T, strict=True))
@@ -55,7 +59,7 @@ def observations(series: Series, preconditioner: Preconditioner) -> list[str]:
         f"{name!r} (half lies within {width:.3g} of the median {centre:.3g}, the furthest value "
         f"{ratio:,.0f} times as far)"
         for name, centre, width, ratio, drawn in zip(
-            named, *tail_ratio(series.values), preconditioner.tails.heavy, strict=True
+            named, *tail_ratio(series.values), Tails().fit(series.values).heavy, strict=True
         )
         if drawn
     ]
@@ -74,9 +78,9 @@ def observations(series: Series, preconditioner: Preconditioner) -> list[str]:
             f"One value repeated: {_cut(repeated)}. Unless they are rounded, generated values come "
             "close to it rather than equal it."
         )
-    if preconditioner.components < len(varying):
+    if preconditioner.components < (generated := int(preconditioner.varying.sum())):
         seen.append(
-            f"The {len(varying)} columns that vary hold {preconditioner.components} independent "
+            f"The {generated} columns that vary hold {preconditioner.components} independent "
             "components: the others follow from these, and are generated so."
         )
     if rows - 1 < preconditioner.rows_needed(preconditioner.components):
@@ -85,6 +89,21 @@ def observations(series: Series, preconditioner: Preconditioner) -> list[str]:
             "component follows another is left to the GAN; expect it to repeat the data."
         )
     return seen
+
+
+def _sequences(series: Series, window: int) -> str:
+    """Describe the sequences that a series is made of."""
+    lengths = [len(part) for part in series.sequences()]
+    said = f"{len(lengths):,} sequences of {min(lengths):,} to {max(lengths):,} rows"
+    if series.groups:
+        said += f" ({_listed(series.groups)})"
+    short = [length for length in lengths if length < window]
+    if short:
+        said += (
+            f"; {len(short):,} of them, {sum(short):,} rows, are shorter than a window of {window} "
+            "and are left out"
+        )
+    return said + ". No window crosses from one to the next."
 
 
 def _time_axis(times: np.ndarray | None) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar, Self
 
 import numpy as np
@@ -11,7 +11,7 @@ from scipy.special import boxcox, inv_boxcox
 from scipy.stats import boxcox_normmax
 
 from utils.checks import positive_integer
-from utils.datasets.scaling import Scaler, as_rows
+from utils.datasets.scaling import Scaler
 from utils.lstm_gan.transforms import NormalScores, Tails
 
 # The arrays of the state that are stored under their own names.
@@ -91,11 +91,11 @@ class Preconditioner:
     def __init__(self, window: int = 24) -> None:
         self.window = window
 
-    def fit(self, sequences: np.ndarray) -> Self:
-        """Fit to a series (time, features), or to several, (sequences, time, features).
+    def fit(self, sequences: np.ndarray | Sequence[np.ndarray]) -> Self:
+        """Fit to a series (time, features), to several, (sequences, time, features), or to a list.
 
-        The series must be as long as a window. Every row at which a window can start
-        counts as a first row.
+        The series of a list may differ in length; each must be as long as a window. Every row at
+        which a window can start counts as a first row.
 
         Raises:
             ValueError: if the shape is wrong, a value is not finite, the window is shorter than 2
@@ -103,20 +103,15 @@ class Preconditioner:
                 than double precision can hold, or every column is constant.
         """
         window = self.window
-        sequences = np.asarray(sequences, np.float64)
-        if sequences.ndim == 2:
-            sequences = sequences[np.newaxis]
-        if sequences.ndim != 3:
-            raise ValueError(
-                f"The sequences have shape {sequences.shape}; expected (sequences, time, features)."
-            )
-        if not 2 <= window <= sequences.shape[1]:
-            raise ValueError(f"The window is {window}; expected 2 to {sequences.shape[1]}.")
-        if len(sequences) * (sequences.shape[1] - 1) < 2:
+        parts = _parts(sequences)
+        shortest = min(len(part) for part in parts)
+        if not 2 <= window <= shortest:
+            raise ValueError(f"The window is {window}; expected 2 to {shortest}.")
+        if sum(len(part) - 1 for part in parts) < 2:
             raise ValueError("There is a single pair of consecutive rows; expected at least two.")
-        if not np.isfinite(sequences).all():
+        rows = np.concatenate(parts)
+        if not np.isfinite(rows).all():
             raise ValueError("The sequences hold NaN or infinity; expected finite values.")
-        rows = as_rows(sequences)
         varying = rows.max(axis=0) > rows.min(axis=0)
         if not varying.any():
             raise ValueError("Every column is constant; expected at least one that varies.")
@@ -140,9 +135,11 @@ class Preconditioner:
         variances, directions = np.linalg.eigh(np.atleast_2d(np.cov(z.T)))
         kept = variances > self.SMALLEST_VARIANCE
         basis = directions[:, kept] * np.sqrt(variances[kept])
-        level = (z @ np.linalg.pinv(basis).T).reshape(*sequences.shape[:2], -1)
+        ends = np.cumsum([len(part) for part in parts])[:-1]
+        levels = np.split(z @ np.linalg.pinv(basis).T, ends)
 
-        before, after = as_rows(level[:, :-1]), as_rows(level[:, 1:])
+        before = np.concatenate([level[:-1] for level in levels])
+        after = np.concatenate([level[1:] for level in levels])
         intercept, transition = self._autoregression(before, after, window)
         regressors = np.column_stack([np.ones(len(before)), before])
         innovations = after - regressors @ np.vstack([intercept, transition])
@@ -151,7 +148,7 @@ class Preconditioner:
         root = (axes * np.sqrt(np.maximum(spreads, 1e-12))).T
         white = innovations @ np.linalg.inv(root)
 
-        starts = as_rows(level[:, : sequences.shape[1] - window + 1])
+        starts = np.concatenate([level[: len(level) - window + 1] for level in levels])
         self.whole = (rows == np.round(rows)).all(axis=0)
         self.tails, self.scaler, self.varying = tails, scaler, varying
         self.power, self.standard = power, standard
@@ -311,6 +308,18 @@ class Preconditioner:
                 f"The {name} have shape {array.shape}; expected ({name}, time, {last} {unit})."
             )
         return array
+
+
+def _parts(sequences: np.ndarray | Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Return each series as float64 (time, features)."""
+    if isinstance(sequences, np.ndarray) and sequences.ndim == 2:
+        sequences = [sequences]
+    parts = [np.asarray(part, np.float64) for part in sequences]
+    shapes = [part.shape for part in parts]
+    if not parts or any(len(shape) != 2 or shape[1] != shapes[0][-1] for shape in shapes):
+        shape = np.shape(sequences) if isinstance(sequences, np.ndarray) else shapes
+        raise ValueError(f"The sequences have shape {shape}; expected (sequences, time, features).")
+    return parts
 
 
 def _in_chunks(

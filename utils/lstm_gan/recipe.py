@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from utils import runtime
 from utils.lstm_gan.config import TrainingConfig
+from utils.lstm_gan.levels import is_wide, wide_discriminator
 from utils.lstm_gan.networks import lstm_discriminator, lstm_generator
 from utils.lstm_gan.preconditioner import Preconditioner
 from utils.lstm_gan.training import GanTrainer
@@ -59,6 +60,8 @@ def build_discriminator(
     preconditioner: Preconditioner, window: int, config: TrainingConfig
 ) -> keras.Model:
     """Return the discriminator of ``build``, untrained."""
+    if is_wide(preconditioner, window):
+        return wide_discriminator(preconditioner, window, seed=config.seed + 5000)
     return lstm_discriminator(
         window,
         preconditioner.components,

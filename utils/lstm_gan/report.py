@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ import pandas as pd
 
 from utils import runtime
 from utils.datasets.series import Series
+from utils.datasets.windows import windows_of
 from utils.evaluation.baselines import bootstrap_innovations
 from utils.evaluation.scores import (
     MINIMUM_WINDOWS,
@@ -22,7 +24,6 @@ from utils.evaluation.scores import (
     real_versus_real,
 )
 from utils.files import replacing, write_text
-from utils.lstm_gan.preconditioner import Preconditioner
 from utils.plots.series import autocorrelations, embedding, losses, marginals, real_beside_generated
 
 if TYPE_CHECKING:
@@ -40,8 +41,20 @@ FILES = (
 FEWEST_WINDOWS = 2 * MINIMUM_WINDOWS  # scored; the floor needs two halves
 
 
+def bootstrap(gan: LstmGan, series: Series, count: int) -> np.ndarray:
+    """Return ``count`` windows of the VAR bootstrap, in the data's units: the baseline.
+
+    It keeps by construction what the LSTM-GAN keeps.
+    """
+    encoded = windows_of(gan.structure_.encode(series.sequences()), gan.preconditioner_.window)
+    scores = gan.preconditioner_.transform(encoded)
+    resampled = bootstrap_innovations(scores, count, seed=3)
+    made = gan.preconditioner_.inverse_transform(resampled)
+    return copy.deepcopy(gan.structure_).calibrate(made).decode(made)
+
+
 def score_table(
-    real: np.ndarray, samples: np.ndarray, preconditioner: Preconditioner, seconds: float
+    real: np.ndarray, samples: np.ndarray, resampled: np.ndarray, seconds: float
 ) -> pd.DataFrame:
     """Score the samples, the VAR bootstrap, and real windows against real ones.
 
@@ -50,9 +63,7 @@ def score_table(
     for a few steps only: the numbers then mean nothing. With too few windows to split,
     the scores are left out.
     """
-    resampled = bootstrap_innovations(preconditioner.transform(real), len(real), seed=3)
-    bootstrap = preconditioner.inverse_transform(resampled)
-    sets = {"LSTM-GAN": samples, "VAR bootstrap": bootstrap, "real vs real (floor)": None}
+    sets = {"LSTM-GAN": samples, "VAR bootstrap": resampled, "real vs real (floor)": None}
     table = pd.DataFrame(columns=["discriminative", "strong judge", "predictive", "seconds"])
     for name, windows in runtime.progress(sets.items(), desc="scoring", unit="set"):
         took = f"{seconds:.0f}" if windows is samples and np.isfinite(seconds) else "–"

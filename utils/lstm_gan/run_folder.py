@@ -25,10 +25,12 @@ from utils.files import replacing, write_text
 from utils.lstm_gan.config import TrainingConfig
 from utils.lstm_gan.preconditioner import Preconditioner
 from utils.lstm_gan.rendezvous import flatten
+from utils.lstm_gan.structure import Structure
 from utils.lstm_gan.training import HISTORY
 from utils.lstm_gan.transforms import NormalScores
 
 CONFIG, CHECKPOINT = "config.json", "checkpoint"
+STRUCTURE = "structure.json"
 PRECONDITIONER, CALIBRATION = "preconditioner.npz", "calibration.npz"
 GENERATOR, DISCRIMINATOR = "generator.weights.h5", "discriminator.weights.h5"
 FORMAT = 2
@@ -45,13 +47,16 @@ FORMER_NAMES = {
 
 def identity(series: Series, window: int, config: TrainingConfig) -> dict[str, Any]:
     """Return what makes a run this run: the same identity gives the same weights."""
+    data = {
+        "name": series.name,
+        "columns": list(series.columns),
+        "rows": len(series.values),
+        "sha256": hashlib.sha256(np.ascontiguousarray(series.values).tobytes()).hexdigest(),
+    }
+    if len(series.starts) > 1:
+        data["starts"] = list(series.starts)
     return {
-        "data": {
-            "name": series.name,
-            "columns": list(series.columns),
-            "rows": len(series.values),
-            "sha256": hashlib.sha256(np.ascontiguousarray(series.values).tobytes()).hexdigest(),
-        },
+        "data": data,
         "window": window,
         "training": dataclasses.asdict(config),
     }
@@ -132,6 +137,7 @@ class Stored:
     config: TrainingConfig
     layout: Layout
     run: dict[str, Any]
+    structure: Structure
     preconditioner: Preconditioner
     calibration: NormalScores
     history: dict[str, list[float]]
@@ -141,6 +147,7 @@ def write_model(
     folder: Path,
     run: dict[str, Any],
     layout: Layout,
+    structure: Structure,
     preconditioner: Preconditioner,
     calibration: NormalScores,
     generator: keras.Model,
@@ -151,6 +158,7 @@ def write_model(
     folder.mkdir(parents=True, exist_ok=True)
     with replacing(folder / HISTORY) as path:
         pd.DataFrame(history).to_csv(path, index=False)
+    write_text(folder / STRUCTURE, json.dumps(structure.state()) + "\n")
     for name, arrays in (
         (PRECONDITIONER, preconditioner.arrays()),
         (CALIBRATION, calibration.arrays()),
@@ -205,10 +213,11 @@ def read_model(folder: Path) -> Stored:
     preconditioner = _read(folder / PRECONDITIONER, Preconditioner)
     preconditioner.window = window
     calibration = _read(folder / CALIBRATION, NormalScores)
-    if preconditioner.features != len(columns):
+    structure = _structure(folder / STRUCTURE, columns)
+    if preconditioner.features != structure.features:
         raise ValueError(
             f"{folder / PRECONDITIONER} is of {preconditioner.features} columns, {CONFIG} of "
-            f"{len(columns)}; expected files of one run."
+            f"{structure.features}; expected files of one run."
         )
     try:
         history = pd.read_csv(folder / HISTORY, float_precision="round_trip").to_dict("list")
@@ -219,6 +228,7 @@ def read_model(folder: Path) -> Stored:
         training,
         layout,
         config,
+        structure,
         preconditioner,
         calibration,
         {str(name): values for name, values in history.items()},
@@ -251,6 +261,17 @@ def _read(path: Path, kind: type) -> Any:
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         reason = " ".join(str(error).split())[:100]
         raise ValueError(f"{path} is damaged ({reason}); expected arrays of a run.") from error
+
+
+def _structure(path: Path, columns: tuple[str, ...]) -> Structure:
+    """Return what is kept by construction: of a run without such a file, nothing."""
+    if not path.is_file():
+        return Structure.plain(columns)
+    try:
+        return Structure.from_state(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        reason = " ".join(str(error).split())[:100]
+        raise ValueError(f"{path} is damaged ({reason}); expected what a run writes.") from error
 
 
 def _plain(columns: tuple[str, ...]) -> Layout:
