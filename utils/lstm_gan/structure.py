@@ -1,58 +1,305 @@
-"""What generated windows keep by construction."""
+"""What a generator keeps by construction: orders, sums, states, totals, clocks, grids and gaps.
+
+A GAN imitates what is likely; what holds in every row of the data it breaks now and then.
+``Structure`` takes such relations out of the data before the GAN sees them, and puts them back
+into what it generates.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
 
+from utils.datasets.frames import decimals as decimals_of
+from utils.datasets.relation import Relation
+from utils.datasets.relations import find_relations
+from utils.lstm_gan.margins import Margin, Total
+from utils.lstm_gan.repairs import Bounds, Derived, ordered
+from utils.lstm_gan.states import Clock, States
+
+EXPLAINED = 0.25  # share of a column's variance between states, from which it depends on them
+FEWEST = 20  # rows in a state, for a margin of its own
+LISTED = 12  # relations that the sentences name
+
 
 class Structure:
-    """The step between the data and the preconditioner: what it takes out, it puts back exactly."""
+    """The relations of some data, kept by construction.
 
-    def fit(self, sequences: Sequence[np.ndarray], columns: Sequence[str]) -> Self:
-        """Find out what holds in every row of the data, (time, features) each."""
-        self.features = len(columns)
+    - Columns that others give (sums, differences, a flag that a state gives) are left out, and
+      computed afterwards.
+    - Few-valued columns and one-hot groups become sequences of states (``States``); columns that
+      go round like a clock become an angle (``Clock``).
+    - Columns with exact zeros or gaps, and columns that depend on a state, get the margins of the
+      data back (``Margin``); columns that never fall add up the changes of the data (``Total``).
+    - Orders between columns are restored by the smallest symmetric change.
+
+    Where none of this applies, ``encode`` and ``decode`` return what they are given.
+
+    Attributes:
+        relations: what holds in every row of the data.
+        columns: names of the features.
+        bounds: ranges, decimals and grids of the columns.
+        features: how many columns the data have when they are encoded.
+    """
+
+    def fit(
+        self,
+        sequences: Sequence[np.ndarray],
+        columns: Sequence[str] = (),
+        decimals: Sequence[int | None] | None = None,
+    ) -> Self:
+        """Find what holds in every row.
+
+        Args:
+            sequences: series of the same columns, each (time, features), in time order.
+            columns: their names; by default their numbers.
+            decimals: how many decimals each column has; by default they are counted.
+        """
+        sequences = [np.asarray(sequence, np.float64) for sequence in sequences]
+        rows = np.concatenate(sequences)
+        self.columns = tuple(columns) or tuple(f"{i + 1}" for i in range(rows.shape[1]))
+        places = [decimals_of(c) for c in rows.T] if decimals is None else list(decimals)
+        self.relations = find_relations(sequences, self.columns, places)
+        self.bounds = Bounds.of(rows, places, self.relations)
+        self._arrange(rows)
+        self._fit_parts(sequences, rows)
         return self
 
-    features: int  # encoded columns, as the preconditioner is fitted to them
+    # --- Which column is kept by what -----------------------------------------------------------
+
+    def _of(self, *kinds: str) -> list[Relation]:
+        return [relation for relation in self.relations if relation.kind in kinds]
+
+    def _arrange(self, rows: np.ndarray) -> None:
+        """Decide by which part each column is kept."""
+        linear = self._of("sum", "linear")
+        self.clocks = [
+            Clock(list(r.indices), np.array(r.details["cycle"])) for r in self._of("clock")
+        ]
+        grouped = {i for r in self._of("one-hot") for i in r.indices}
+        self.totals = [
+            Total(r.indices[0], r.details.get("start")) for r in self._of("total", "resetting")
+        ]
+        summed = {total.column for total in self.totals} | {r.indices[-1] for r in linear}
+        states = [list(r.indices) for r in self._of("one-hot", "values")]
+        given: dict[int, list[int]] = {}  # a column of many values, and the states that it gives
+        functions: list[Relation] = []
+        self.broken: list[Relation] = []
+        single = {i for r in self._of("values") for i in r.indices}
+        clocked = {i for clock in self.clocks for i in clock.columns}
+        for relation in self._of("function"):
+            source, target = relation.indices
+            few = source in single | grouped | clocked or any(
+                r.indices[-1] == source for r in functions
+            )
+            if target in grouped:
+                if few or source in summed:
+                    self.broken.append(relation)
+                    continue
+                group = next(g for g in states if target in g)
+                if given.setdefault(source, group) is not group:
+                    self.broken.append(relation)
+            elif few or source in summed or source in given:
+                functions.append(relation)
+            else:
+                given[source] = [target]
+                states.append([target])
+        self.derived = Derived(linear, functions, rows, self.bounds, self._of("order"))
+        dropped = set(self.derived.dropped)
+        self.totals = [total for total in self.totals if total.column not in dropped]
+        self.states = [States(group) for group in states]
+        self.margins = []
+        taken = {i for part in self._parts for i in part.columns}
+        free = [i for i in range(rows.shape[1]) if i not in taken | dropped]
+        shaped = {r.indices[0] for r in self._of("atom", "gap")}
+        varying = self.bounds.high > self.bounds.low
+        for i in free:
+            state = self._state_of(rows, i, given.get(i)) if varying[i] else None
+            if state is not None or i in shaped:
+                self.margins.append(Margin(i, state))
+        marginal = {margin.column for margin in self.margins}
+        self.as_is = [i for i in free if i not in marginal]
+        self._place()
+
+    def _state_of(self, rows: np.ndarray, i: int, given: list[int] | None) -> int | None:
+        """Return the number of the states that a column depends on most, or None."""
+        if given is not None:
+            return next(k for k, states in enumerate(self.states) if states.columns == given)
+        best, most = None, EXPLAINED
+        column = rows[:, i] - rows[:, i].mean()
+        for k, states in enumerate(self.states):
+            code = np.unique(rows[:, states.columns], axis=0, return_inverse=True)[1]
+            counts = np.bincount(code.ravel())
+            if counts.min() < FEWEST:
+                continue
+            means = np.bincount(code.ravel(), weights=column) / counts
+            explained = float((counts * means**2).sum() / (column**2).sum())
+            if explained >= most:
+                best, most = k, explained
+        return best
+
+    @property
+    def _parts(self) -> list[Any]:
+        return [*self.clocks, *self.states, *self.margins, *self.totals]
+
+    def _place(self) -> None:
+        """Give each part its encoded columns, in the order of the data's columns."""
+        starts: list[tuple[int, Any]] = [(min(part.columns), part) for part in self._parts]
+        starts += [(i, None) for i in self.as_is]
+        at, self._slices, self._as_is_at = 0, {}, []
+        for _, part in sorted(starts, key=lambda pair: pair[0]):
+            width = 1 if part is None else part.width
+            if part is None:
+                self._as_is_at.append(at)
+            else:
+                self._slices[id(part)] = slice(at, at + width)
+            at += width
+        self.features = at
+
+    def _fit_parts(self, sequences: list[np.ndarray], rows: np.ndarray) -> None:
+        for states in self.states:
+            states.fit([sequence[:, states.columns] for sequence in sequences])
+        for total in self.totals:
+            total.fit([sequence[:, total.column] for sequence in sequences])
+        for margin in self.margins:
+            code: np.ndarray | None = None
+            if margin.given is not None:
+                states = self.states[margin.given]
+                code = states.codes_of(rows[:, states.columns])
+            margin.fit(rows[:, margin.column], code)
+
+    # --- There and back -------------------------------------------------------------------------
 
     @classmethod
     def plain(cls, columns: Sequence[str]) -> Self:
         """Return what keeps nothing: as in a run of an earlier version."""
-        structure = cls()
-        structure.features = len(columns)
-        return structure
+        return cls()._keep_nothing(columns)
+
+    def _keep_nothing(self, columns: Sequence[str]) -> Self:
+        count = len(columns)
+        self.columns, self.relations, self.broken = tuple(columns), [], []
+        self.clocks, self.states, self.margins, self.totals = [], [], [], []
+        self.as_is = list(range(count))
+        self.bounds = Bounds(np.zeros(count), np.zeros(count), [None] * count, np.zeros(count))
+        self.derived = Derived([], [], np.zeros((1, count)), self.bounds, [])
+        self._place()
+        return self
 
     @property
     def needs_calibration(self) -> bool:
         """Whether ``decode`` needs ``calibrate`` first: where values are put back by their rank."""
-        return False
+        return bool(self.states or self.margins or self.totals)
 
     def encode(self, sequences: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Return what is to be generated, (time, encoded features) each."""
-        return list(sequences)
+        """Return what a GAN is trained on, each sequence (time, encoded features)."""
+        return [self._encoded(np.asarray(sequence, np.float64)) for sequence in sequences]
+
+    def _encoded(self, sequence: np.ndarray) -> np.ndarray:
+        if not self._parts and len(self.as_is) == sequence.shape[1]:
+            return sequence
+        result = np.empty((len(sequence), self.features))
+        result[:, self._as_is_at] = sequence[:, self.as_is]
+        for part in self._parts:
+            result[:, self._slices[id(part)]] = part.encode(sequence[:, part.columns])
+        return result
+
+    def _split(self, encoded: np.ndarray, part: Any) -> np.ndarray:
+        return encoded[..., self._slices[id(part)]]
 
     def calibrate(self, encoded: np.ndarray) -> Self:
-        """Fit the final margins to a sample of generated windows, (windows, time, encoded)."""
+        """Fit states and margins to generated windows, (windows, time, encoded features)."""
+        for states in self.states:
+            states.calibrate(self._split(encoded, states))
+        codes = self._codes(encoded)
+        for margin in self.margins:
+            code: np.ndarray | None = None if margin.given is None else codes[margin.given]
+            margin.calibrate(self._split(encoded, margin), code)
+        for total in self.totals:
+            total.calibrate(self._split(encoded, total))
         return self
 
+    def _codes(self, encoded: np.ndarray) -> list[np.ndarray]:
+        return [states.code(self._split(encoded, states)) for states in self.states]
+
     def decode(self, encoded: np.ndarray) -> np.ndarray:
-        """Return generated windows in the data's columns, (windows, time, features)."""
-        return encoded
+        """Return windows in the data's units, (windows, time, features), in which all holds.
+
+        Args:
+            encoded: generated windows, (windows, time, encoded features).
+
+        Raises:
+            ValueError: for another shape.
+        """
+        encoded = np.asarray(encoded, np.float64)
+        if encoded.ndim != 3 or encoded.shape[-1] != self.features:
+            raise ValueError(
+                f"The windows have shape {encoded.shape}; "
+                f"expected (windows, time, {self.features})."
+            )
+        if not self.relations:
+            return encoded
+        result = np.empty((*encoded.shape[:2], len(self.columns)))
+        result[..., self.as_is] = encoded[..., self._as_is_at]
+        for clock in self.clocks:
+            result[..., clock.columns] = clock.decode(self._split(encoded, clock))
+        codes = self._codes(encoded)
+        for states, each in zip(self.states, codes, strict=True):
+            result[..., states.columns] = states.decode(each)
+        for margin in self.margins:
+            code = None if margin.given is None else codes[margin.given]
+            result[..., margin.column] = margin.decode(self._split(encoded, margin), code)
+        for total in self.totals:
+            result[..., total.column] = total.decode(self._split(encoded, total))
+        result = self.bounds.round(result, self.derived.free)
+        result = ordered(result, self.derived.pairs, self.bounds)
+        return self.derived.complete(result)
+
+    # --- In words, and stored -------------------------------------------------------------------
 
     def sentences(self) -> list[str]:
-        """Return what is kept by construction and what is not, a sentence each."""
-        return []
+        """Return what is kept by construction, and what is not, a sentence or two each."""
+        kept = [relation for relation in self.relations if relation not in self.broken]
+        said = [f"Kept in what is generated: {relation.text}" for relation in kept[:LISTED]]
+        if len(kept) > LISTED:
+            said.append(f"Kept in what is generated, besides: {len(kept) - LISTED} more relations.")
+        dependent = [self.columns[m.column] for m in self.margins if m.given is not None]
+        if dependent:
+            names = ", ".join(f"'{name}'" for name in dependent[:LISTED])
+            said.append(f"Values that depend on a state get the data's values of it: {names}.")
+        said += [f"Not kept, and learnt like the rest: {relation.text}" for relation in self.broken]
+        return said
 
     def state(self) -> dict[str, Any]:
-        """Return it as JSON holds it."""
-        return {"features": self.features}
+        """Return the structure as JSON holds it."""
+        parts = {
+            name: [part.state() for part in getattr(self, name)]
+            for name in ("clocks", "states", "margins", "totals")
+        }
+        return {
+            "columns": list(self.columns),
+            "relations": [relation.state() for relation in self.relations],
+            "broken": [self.relations.index(relation) for relation in self.broken],
+            "as_is": self.as_is,
+            "bounds": self.bounds.state(),
+            "derived": self.derived.state(),
+            **parts,
+        }
 
     @classmethod
-    def from_state(cls, state: Mapping[str, Any]) -> Self:
-        """Rebuild it from what ``state`` returned."""
+    def from_state(cls, state: dict[str, Any]) -> Self:
+        """Rebuild a structure from what ``state`` returned."""
         structure = cls()
-        structure.features = int(state["features"])
+        structure.columns = tuple(state["columns"])
+        structure.relations = [Relation.from_state(each) for each in state["relations"]]
+        structure.broken = [structure.relations[i] for i in state["broken"]]
+        structure.as_is = list(state["as_is"])
+        structure.bounds = Bounds.from_state(state["bounds"])
+        structure.derived = Derived.from_state(state["derived"], structure.bounds)
+        structure.clocks = [Clock.from_state(each) for each in state["clocks"]]
+        structure.states = [States.from_state(each) for each in state["states"]]
+        structure.margins = [Margin.from_state(each) for each in state["margins"]]
+        structure.totals = [Total.from_state(each) for each in state["totals"]]
+        structure._place()
         return structure
