@@ -7,11 +7,18 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from utils import command
+
+if __name__ == "__main__":
+    command.starting()  # the imports take seconds, in which Ctrl-C shall not end in a traceback
+
 import numpy as np
+import tensorflow as tf
 
 from utils.checks import positive_integer
 from utils.files import replacing
 from utils.lstm_gan.estimator import PRETRAINED, LstmGan
+from utils.lstm_gan.faults import FAILED, explanation
 
 EXAMPLE = """example:
   python -m utils.sample runs/goog --windows 5000 --out synthetic.csv --seed 7
@@ -22,16 +29,22 @@ same bytes."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; return its exit status: 0, or 2 for bad input."""
+    """Run the command line; return its exit status: 0, or 2 for bad input.
+
+    It is 4 if the machine failed (disk, memory, TensorFlow), and 128 + n if signal n stopped it.
+    """
+    command.any_terminal()
     options = _parser().parse_args(arguments)
     try:
         print(run(options))
-    except (ValueError, OSError) as error:
+    except (ValueError, FileNotFoundError, PermissionError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("\nStopped; nothing was written.")
-        return 130
+    except (OSError, MemoryError, tf.errors.OpError) as error:
+        print(f"error: {explanation(error, Path(options.out))}", file=sys.stderr)
+        return FAILED
+    except KeyboardInterrupt as stop:
+        return command.stopped(stop, "Nothing was written.")
     return 0
 
 
@@ -89,4 +102,5 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
+    command.started()
     sys.exit(main())

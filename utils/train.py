@@ -9,6 +9,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from utils import command
+
+if __name__ == "__main__":
+    command.starting()  # the imports take seconds, in which Ctrl-C shall not end in a traceback
+
 import matplotlib
 
 if __name__ == "__main__":
@@ -16,9 +21,10 @@ if __name__ == "__main__":
 
 from utils import runtime
 from utils.datasets import STOCKS, Series, load_stock, read_csv
-from utils.lstm_gan import run_folder
+from utils.lstm_gan import restart, run_folder, run_lock
 from utils.lstm_gan.config import TrainingConfig
 from utils.lstm_gan.estimator import LstmGan
+from utils.lstm_gan.faults import FAILED, MachineError, explained
 from utils.lstm_gan.strategies import (
     LOST,
     STRATEGIES,
@@ -36,14 +42,20 @@ Any CSV with a header and numeric columns in time order will do, in any unit; ro
 they follow each other, whatever the time between them. Results go to the run folder: report.md
 with its pictures and what was seen in the data; samples.csv and samples.npz (key "samples", shape
 (windows, time, features), in the data's units; whole numbers where the data are); history.csv,
-config.json, the weights and the checkpoint. python -m utils.sample draws more windows."""
+config.json, the weights and the checkpoint. python -m utils.sample draws more windows.
+
+A run that was stopped, by Ctrl-C, a signal or a power cut, goes on with --resume. Exit status: 0
+done; 1 the training diverged; 2 bad input; 3 another worker was lost; 4 the machine failed (a full
+disk, too little memory): the last checkpoint is kept; 128 + n stopped by signal n."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; return its exit status: 0, 2 for bad input, 1 if training failed.
+    """Run the command line; return its exit status: 0, 2 for bad input, 1 if training diverged.
 
-    It is 3 if another worker was lost.
+    It is 3 if another worker was lost, 4 if the machine failed (disk, memory, TensorFlow), and
+    128 + n if signal n stopped it.
     """
+    command.any_terminal()
     options = _parser().parse_args(arguments)
     try:
         os.environ[runtime.PROFILE_VARIABLE] = options.profile or runtime.profile()
@@ -57,9 +69,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except LostWorkerError as error:
         print(f"error: {error}", file=sys.stderr)
         return LOST
-    except KeyboardInterrupt:
-        print("\nStopped. The same command with --resume goes on from the last checkpoint.")
-        return 130
+    except (MachineError, MemoryError) as error:
+        print(f"error: {error or 'There is not enough memory.'}", file=sys.stderr)
+        return FAILED
+    except KeyboardInterrupt as stop:
+        advice = "The same command with --resume goes on from the last checkpoint."
+        return command.stopped(stop, advice)
     return 0
 
 
@@ -68,7 +83,7 @@ def run(options: argparse.Namespace) -> Path:
 
     Raises:
         ValueError, FileNotFoundError: for bad input, before anything is written.
-        OSError: if the run folder cannot be written.
+        MachineError: if the disk, the memory or TensorFlow fails; checkpoints are kept.
         NonFiniteLossError: if training diverges.
     """
     if options.window < 2:
@@ -83,22 +98,29 @@ def run(options: argparse.Namespace) -> Path:
     name = Path(options.csv).stem if options.csv else options.series.lower()
     folder = Path(options.out or Path("runs") / name)
     identity = run_folder.identity(series, options.window, gan.config())
-    run_folder.check_folder(folder, identity, resume=options.resume)
+    restart.check(folder, identity, resume=options.resume, overwrite=options.overwrite)
     runtime.reproducible(options.seed)
     runtime.plotting_style()
     # After this all workers have started, with the same run before them.
-    same = {**identity, "resume": options.resume}
+    same = {**identity, "resume": options.resume, "overwrite": options.overwrite}
     strategy = get_strategy(options.strategy, identity=same, wait=options.wait)
 
     print(runtime.report())
     if strategy is not None:
         print(f"Strategy {options.strategy}: {strategy.num_replicas_in_sync} replicas.")
-    gan.fit(series, folder=folder, resume=options.resume, strategy=strategy)
-    if not is_chief(strategy):
-        print(f"Trained. Worker 0 scores, and writes to {folder}.")
-        return folder
-    gan.save(folder)
-    report = gan.report(folder)
+    with run_lock.held(folder if is_chief(strategy) else None), explained(folder):
+        gan.fit(
+            series,
+            folder=folder,
+            resume=options.resume,
+            overwrite=options.overwrite,
+            strategy=strategy,
+        )
+        if not is_chief(strategy):
+            print(f"Trained. Worker 0 scores, and writes to {folder}.")
+            return folder
+        gan.save(folder)
+        report = gan.report(folder)
     print(f"Everything is in {folder}: open {report} first.")
     return folder
 
@@ -130,6 +152,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=1, help="of everything random (default: 1)")
     parser.add_argument("--out", metavar="DIR", help="the run folder (default: runs/NAME)")
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
+    parser.add_argument(
+        "--overwrite", action="store_true", help="start anew where the same run was before"
+    )
     parser.add_argument(
         "--strategy",
         choices=STRATEGIES,
@@ -185,4 +210,5 @@ def _load(options: argparse.Namespace) -> Series:
 
 
 if __name__ == "__main__":
+    command.started()
     sys.exit(main())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,7 +22,7 @@ from utils.datasets.frames import Layout, as_series
 from utils.datasets.series import Series
 from utils.datasets.time_series import load_stock
 from utils.datasets.windows import windows_of
-from utils.lstm_gan import run_folder
+from utils.lstm_gan import memory, restart, run_folder, run_lock
 from utils.lstm_gan.callbacks import Callback
 from utils.lstm_gan.config import TrainingConfig
 from utils.lstm_gan.networks import draw_latents
@@ -39,7 +38,7 @@ from utils.lstm_gan.recipe import (
 )
 from utils.lstm_gan.strategies import is_chief, noticing_lost_workers
 from utils.lstm_gan.structure import Structure
-from utils.lstm_gan.training import SAMPLING, GanTrainer
+from utils.lstm_gan.training import SAMPLING
 from utils.lstm_gan.transforms import NormalScores
 
 PRETRAINED = {"goog": ("GOOG", "lstm_gan_goog.weights.h5")}  # prices, and their weights
@@ -139,6 +138,7 @@ class LstmGan(BaseEstimator):
         *,
         folder: str | Path | None = None,
         resume: bool = False,
+        overwrite: bool = False,
         strategy: tf.distribute.Strategy | None = None,
         callbacks: Sequence[Callback] = (),
     ) -> Self:
@@ -152,6 +152,7 @@ class LstmGan(BaseEstimator):
             y: not used; scikit-learn passes it.
             folder: where checkpoints go. Without one a run that stops is lost.
             resume: whether to go on from the last checkpoint in ``folder``.
+            overwrite: whether to start anew where ``folder`` holds this run already.
             strategy: of ``tf.distribute``, from ``get_strategy``; None is one device.
             callbacks: what to do every so many steps with the ``GanTrainer``.
 
@@ -164,18 +165,29 @@ class LstmGan(BaseEstimator):
         check_window(series, self.window)
         run, layout = run_folder.identity(series, self.window, config), Layout.of(series)
         if folder is not None:
-            run_folder.check_folder(Path(folder), run, resume=resume)
+            ways = {"resume": resume, "overwrite": overwrite, "chief": is_chief(strategy)}
+            restart.check(Path(folder), run, **ways)
         elif resume:
             raise ValueError("There is no folder to resume from; expected folder=….")
+        memory.check(series.values.shape, self.window, config.batch_size)
         runtime.reproducible(config.seed)
         prepared = prepare(series, self.window)
         self._say(*prepared.notes)
         trainer = build(prepared.preconditioner, prepared.normal_scores, config, strategy)
+        run["schedule"] = restart.schedule_from(None, 0, config.steps)
         checkpoint = None if folder is None else Path(folder) / run_folder.CHECKPOINT
-        if folder is not None and checkpoint is not None:
-            self._prepare(trainer, Path(folder), checkpoint, resume, run, layout)
-        start = time.perf_counter()
-        with noticing_lost_workers():
+        written = Path(folder) if folder is not None and is_chief(strategy) else None
+        with (
+            run_lock.held(written),
+            restart.former_run_aside(written, overwrite) as said,
+            noticing_lost_workers(),
+        ):
+            self._say(*said)
+            if folder is not None:
+                more, at = restart.begin(trainer, Path(folder), run, layout, resume=resume)
+                self._say(*more, *filter(None, [at]))
+                prepared.notes.extend(more)
+            start = time.perf_counter()
             trainer.train(folder=checkpoint, callbacks=callbacks)
         self.history_, self.config_ = trainer.history, config
         self.structure_, self.preconditioner_ = prepared.structure, prepared.preconditioner
@@ -197,32 +209,6 @@ class LstmGan(BaseEstimator):
         """
         names = [field.name for field in dataclasses.fields(TrainingConfig)]
         return TrainingConfig(**{name: getattr(self, name) for name in names})
-
-    def _prepare(
-        self,
-        trainer: GanTrainer,
-        folder: Path,
-        checkpoint: Path,
-        resume: bool,
-        run: dict[str, Any],
-        layout: Layout,
-    ) -> None:
-        """Take up the last checkpoint, or make room for new ones; write what the run is."""
-        chief = is_chief(trainer.strategy)
-        if resume:
-            step = trainer.resume(checkpoint)
-            if step > trainer.config.steps:
-                raise ValueError(
-                    f"The checkpoint in {checkpoint} is at step {step}, beyond the "
-                    f"{trainer.config.steps} steps asked for."
-                )
-            said = f"Resuming at step {step}." if step else "No checkpoint yet: starting at step 0."
-            self._say(said)
-        elif chief and checkpoint.exists():
-            shutil.rmtree(checkpoint)
-            self._say("The same run was here before: starting over (resume would go on).")
-        if chief:
-            run_folder.write_config(folder, run, layout)
 
     # --- Sampling -------------------------------------------------------------------------------
 
@@ -382,8 +368,8 @@ class LstmGan(BaseEstimator):
         gan._take(stored.config, stored.layout, stored.structure, stored.preconditioner)
         gan.calibration_ = stored.calibration
         gan.history_ = stored.history
-        keys = ("data", "window", "training")
-        gan._run = {key: stored.run[key] for key in keys}
+        keys = ("data", "window", "training", "schedule")
+        gan._run = {key: stored.run[key] for key in keys if key in stored.run}
         generator = build_generator(stored.window, stored.preconditioner.components, stored.config)
         path = folder / run_folder.GENERATOR
         run_folder.load_weights(generator, path, stored.run.get("weights_sha256"))

@@ -82,6 +82,8 @@ def check_folder(folder: Path, run: dict[str, Any], *, resume: bool = False) -> 
             "be resumed (LstmGan.load still reads what it trained); expected another folder."
         )
     stored = flatten(config)
+    # Older runs name no schedules, and had one.
+    stored.setdefault("schedule", [{"from_step": 0, "steps": stored.get("training.steps")}])
     differing = [
         f"{key} {stored.get(key)!r}, not {value!r}"
         for key, value in flatten(run).items()
