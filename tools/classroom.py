@@ -5,8 +5,9 @@
 
 Submissions are ``*.ipynb`` files anywhere in the folder, with the assignment's name in their own:
 ``ada/a1_rnn.ipynb`` (the student is the first folder) or ``ada_a1_rnn.ipynb``, as learning
-platforms name them. nbgrader keeps the marks (``OUT/gradebook.db``); each submission is run in a
-process and a box of its own (tools/sandbox.py), so that none can stop the batch.
+platforms name them (tools/submissions.py). A cell is recognised also where an editor lost its
+metadata (tools/matching.py). nbgrader keeps the marks (``OUT/gradebook.db``); each submission is
+run in a process and a box of its own (tools/sandbox.py), so that none can stop the batch.
 """
 
 from __future__ import annotations
@@ -16,40 +17,33 @@ import csv
 import html
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
+import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import nbformat
-from nbformat import NotebookNode
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:] = dict.fromkeys([str(ROOT), *sys.path])  # also when this file is run by its path
+
+from tools.matching import grade_id, rebuilt  # noqa: E402
+from tools.submissions import (  # noqa: E402
+    LARGEST,
+    Submission,
+    SubmissionError,
+    collect,
+    read,
+)
+
 SOURCE = ROOT / "assignments" / "source"
 SETTINGS = ROOT / "assignments" / "nbgrader_config.py"
 RELEASE = ROOT / "dist" / "assignments"
-LARGEST = 20_000_000  # bytes of a notebook, or of the files beside it
 FIELDS = ("student", "assignment", "score", "max_score", "by_hand", "notes")
 CELL_FIELDS = ("student", "assignment", "cell", "score", "max_score", "reason")
-
-
-class SubmissionError(ValueError):
-    """A submission cannot be graded; the message is for its author."""
-
-
-@dataclass
-class Submission:
-    """What one student handed in for one assignment."""
-
-    student: str
-    assignment: str
-    path: Path
-    notes: list[str] = field(default_factory=list)
 
 
 def assignments() -> list[str]:
@@ -89,111 +83,6 @@ def release(folder: Path, names: Sequence[str]) -> None:
         done(course(folder).generate_assignment(name, force=True), f"release {name}")
 
 
-# ── Collecting ────────────────────────────────────────────────────────────────────────────────
-
-
-def collect(folder: Path, names: Sequence[str]) -> tuple[list[Submission], list[Path]]:
-    """Return the submissions in a folder, and the notebooks that name no assignment."""
-    found: dict[tuple[str, str], Submission] = {}
-    unknown = []
-    for path in sorted(folder.rglob("*.ipynb"), key=lambda p: (p.stat().st_mtime, p.name)):
-        inside = path.relative_to(folder)
-        if ".ipynb_checkpoints" in inside.parts:
-            continue
-        named = [name for name in names if name in path.stem]
-        if len(named) != 1:
-            unknown.append(path)
-            continue
-        before = path.stem.partition(named[0])[0]
-        student = inside.parts[0] if len(inside.parts) > 1 else before
-        student = re.sub(r"[^\w.-]+", "_", student).strip("_.-")
-        if not student:
-            unknown.append(path)
-            continue
-        submission = Submission(student, named[0], path)
-        if (student, named[0]) in found:
-            submission.notes.append("Several files: the newest was graded.")
-        found[student, named[0]] = submission
-    return sorted(found.values(), key=lambda s: (s.assignment, s.student)), unknown
-
-
-def read(path: Path) -> NotebookNode:
-    """Return a submitted notebook.
-
-    Raises:
-        SubmissionError: it is too large, or no notebook.
-    """
-    if path.stat().st_size > LARGEST:
-        raise SubmissionError(f"The file is larger than {LARGEST // 10**6} MB.")
-    try:
-        notebook = nbformat.read(path, as_version=4)
-        cells = [cell for cell in notebook.cells if isinstance(cell.source, str)]
-    except Exception as error:
-        raise SubmissionError(
-            f"The file is not a valid notebook ({type(error).__name__})."
-        ) from None
-    if not cells:
-        raise SubmissionError("The notebook has no cells.")
-    notebook.cells = cells
-    return notebook
-
-
-def rebuilt(submitted: NotebookNode, released: NotebookNode) -> tuple[NotebookNode, list[str]]:
-    """Return the released notebook with a student's solutions and own cells, and what was mended.
-
-    Locked cells are the released ones, in the released order, whatever the submission made of
-    them. A cell that the student added comes after the released cell that it followed.
-    """
-    kept = {_id(cell): cell for cell in released.cells if _id(cell)}
-    answers: dict[str, NotebookNode] = {}
-    added: dict[str, list[NotebookNode]] = {}
-    notes, edited, last = [], [], ""
-    for cell in submitted.cells:
-        name = _id(cell)
-        if name not in kept:
-            if cell.cell_type == "code" and not _given(cell, released):
-                cell.metadata = NotebookNode()
-                added.setdefault(last, []).append(cell)
-            continue
-        last = name
-        if name in answers:
-            continue
-        answers[name] = cell
-        if _locked(kept[name]) and cell.source.strip() != kept[name].source.strip():
-            edited.append(name)
-    missing = [name for name in kept if name not in answers]
-    if missing:
-        notes.append(f"Cells that were deleted came back as released: {', '.join(missing)}.")
-    if edited:
-        notes.append(f"Locked cells that were edited came back as released: {', '.join(edited)}.")
-    whole = released.copy()
-    whole.cells = list(added.get("", []))
-    for cell in released.cells:
-        name = _id(cell)
-        cell = NotebookNode(cell)
-        if name in answers and not _locked(cell):
-            cell.source = answers[name].source
-        whole.cells += [cell, *added.get(name, [])] if name else [cell]
-    for cell in whole.cells:
-        if cell.cell_type == "code":
-            cell.outputs, cell.execution_count = [], None
-    return whole, notes
-
-
-def _id(cell: NotebookNode) -> str:
-    marks = cell.metadata.get("nbgrader")
-    return str(marks.get("grade_id", "")) if isinstance(marks, dict) else ""
-
-
-def _locked(cell: NotebookNode) -> bool:
-    return bool(cell.metadata["nbgrader"].get("locked"))
-
-
-def _given(cell: NotebookNode, released: NotebookNode) -> bool:
-    """Say whether a cell without marks is one of the released ones."""
-    return any(cell.source == other.source and not _id(other) for other in released.cells)
-
-
 # ── Grading ───────────────────────────────────────────────────────────────────────────────────
 
 
@@ -219,8 +108,9 @@ def grade(folder: Path, submission: Submission, limits: dict[str, Any], patience
     """
     name = submission.assignment
     released = nbformat.read(folder / "release" / name / f"{name}.ipynb", as_version=4)
-    notebook, mended = rebuilt(read(submission.path), released)
-    submission.notes += mended
+    notebook, said = read(submission.path)
+    notebook, mended = rebuilt(notebook, released)
+    submission.notes += [*said, *mended]
     place = folder / "submitted" / submission.student / name
     shutil.rmtree(place, ignore_errors=True)
     place.mkdir(parents=True)
@@ -259,7 +149,7 @@ def results(folder: Path, submission: Submission) -> Iterator[dict[str, Any]]:
 
     name, student = submission.assignment, submission.student
     path = folder / "autograded" / student / name / f"{name}.ipynb"
-    outputs = {_id(c): c.get("outputs", []) for c in nbformat.read(path, as_version=4).cells}
+    outputs = {grade_id(c): c.get("outputs", []) for c in nbformat.read(path, as_version=4).cells}
     with Gradebook(f"sqlite:///{folder / 'gradebook.db'}", "lstm-gan") as book:
         for mark in book.find_submission_notebook(name, name, student).grades:
             errors = [o for o in outputs.get(mark.name, []) if o.output_type == "error"]
@@ -378,6 +268,18 @@ def _not_run(folder: Path, submission: Submission) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit status."""
+    options = parse(arguments)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of libraries: the terminal is for the marks
+        return run(options)
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Return the command's options.
+
+    Raises:
+        SystemExit: they are not valid.
+    """
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
     commands = parser.add_subparsers(dest="command", required=True)
     making = commands.add_parser("release", help="make the students' notebooks")
@@ -391,6 +293,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     one = commands.add_parser("one", help=argparse.SUPPRESS)
     one.add_argument("order")
     options = parser.parse_args(arguments)
+    if options.command == "grade" and min(options.seconds, options.total, options.memory) < 1:
+        grading.error("--seconds, --total and --memory must be at least 1.")
+    return options
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run one command; return its exit status."""
     if options.command == "one":
         order = json.loads(options.order)
         submission = Submission(order["student"], order["assignment"], Path())
@@ -400,8 +309,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not options.submissions.is_dir():
             print(f"{options.submissions} is not a folder.", file=sys.stderr)
             return 2
-        if min(options.seconds, options.total, options.memory) < 1:
-            grading.error("--seconds, --total and --memory must be at least 1.")
         try:
             return grade_all(options)
         except FileNotFoundError as error:
