@@ -149,7 +149,7 @@ def duplicated(*sources: str) -> NotebookNode:
     cell = notebook.cells.pop(place)
     stub = answer(handed_out(), "rnn_step")
     for text in reversed(sources):
-        notebook.cells.insert(place, copy.deepcopy(cell) | {"source": text or stub})
+        notebook.cells.insert(place, NotebookNode(cell, source=text or stub))
     return notebook
 
 
@@ -312,7 +312,6 @@ def test_two_students_of_one_word_are_both_graded(tmp_path: Path) -> None:
 def test_one_student_has_one_name(tmp_path: Path) -> None:
     """Whether by folder or file, and however the archive wrote the ü."""
     files = (f"Zoë Lee/{FIRST}.ipynb", f"Zoe\u0308 Lee_{FIRST}.ipynb", "Zoë Lee_a2_memory.ipynb")
-    found, _ = submissions.collect(tmp_path, NAMES)
     collected(tmp_path, *files)
     found, _ = submissions.collect(tmp_path, NAMES)
     assert [(s.student, s.assignment) for s in found] == [("Zoë_Lee", n) for n in NAMES]
