@@ -494,6 +494,48 @@ def test_setup_unpacks_an_uploaded_course(course: Path, tmp_path: Path) -> None:
     assert setup_in(alone, tool.setup_source("", "main")).stdout == "1 course\n1 course\n"
 
 
+@pytest.mark.parametrize("name", ["course (1).zip", "course(2).zip", "course-3.zip"])
+def test_setup_takes_the_newest_complete_upload(course: Path, tmp_path: Path, name: str) -> None:
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    older = zipped(course, alone).rename(alone / "course - old.zip")
+    (course / "utils" / "notebook.py").write_text("def setup(seed):\n    print('newer')\n")
+    newer = zipped(course, alone).rename(alone / name)
+    cut, foreign = alone / "course.zip", alone / "courses.zip"
+    cut.write_bytes(newer.read_bytes()[:300])
+    with zipfile.ZipFile(foreign, "w") as archive:
+        archive.writestr("notes.txt", "mine")
+    for second, path in enumerate((older, newer, cut, foreign)):
+        os.utime(path, (2e9 + second, 2e9 + second))
+    assert setup_in(alone, tool.setup_source("", "main")).stdout == "newer\nnewer\n"
+    assert not (alone / "notes.txt").exists()
+
+
+def test_setup_says_that_an_upload_was_cut_off(course: Path, tmp_path: Path) -> None:
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    upload = zipped(course, alone)
+    upload.write_bytes(upload.read_bytes()[:300])
+    assert setup_in(alone, tool.setup_source("", "main")).stderr.splitlines()[-1] == (
+        "FileNotFoundError: course.zip is cut off: upload it again, then run this cell again."
+    )
+    assert [path.name for path in alone.iterdir()] == ["course.zip"]
+
+
+def test_setup_leaves_another_folder_called_course_alone(course: Path, tmp_path: Path) -> None:
+    alone = tmp_path / "alone"
+    (alone / "course").mkdir(parents=True)
+    (alone / "course" / "notes.txt").write_text("mine")
+    zipped(course, alone)
+    assert setup_in(alone, tool.setup_source("", "main")).stderr.splitlines()[-1] == (
+        f"FileNotFoundError: {alone / 'course'} is not the course: rename it, "
+        "then run this cell again."
+    )
+    assert [path.name for path in (alone / "course").iterdir()] == ["notes.txt"]
+    (alone / "course").rename(alone / "course of mine")
+    assert setup_in(alone, tool.setup_source("", "main")).stdout == "1 course\n1 course\n"
+
+
 @pytest.fixture
 def repository(course: Path) -> str:
     """Return the address of the course, with a tag v1 and a later version that fails."""
