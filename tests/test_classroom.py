@@ -18,7 +18,7 @@ import pytest
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
 
-from tests.assignment_runner import edited, marks
+from tests.assignment_runner import edited, marks, released
 
 # `make test-classroom` installs it first; learners do without.
 pytest.importorskip("nbgrader", reason="requirements-instructor.txt is not installed")
@@ -90,7 +90,31 @@ def wrong(name: str) -> NotebookNode:
     return notebook
 
 
+def without_metadata(ids: bool) -> NotebookNode:
+    """Return a solved notebook as an editor leaves it that knows nothing of nbgrader."""
+    notebook = solved(FIRST)
+    for number, cell in enumerate(notebook.cells):
+        cell.metadata = NotebookNode()
+        if not ids:
+            cell.id = f"other-{number}"
+    return notebook
+
+
+def with_a_cell_twice() -> NotebookNode:
+    """Return a solved notebook in which one solution follows an unsolved copy, another a solved."""
+    notebook = solved(FIRST)
+    places = [i for i, cell in enumerate(notebook.cells) if marks(cell).get("solution")][:2]
+    for place, behind in reversed(list(zip(places, (0, 1), strict=True))):
+        unsolved = copy.deepcopy(notebook.cells[place])
+        unsolved.source = released(unsolved)
+        notebook.cells.insert(place + behind, unsolved)
+    return notebook
+
+
 BAD = {
+    "no_metadata": lambda: without_metadata(ids=True),
+    "no_ids": lambda: without_metadata(ids=False),
+    "twice": with_a_cell_twice,
     "loops": lambda: with_cell("while True:\n    pass"),
     "clings": lambda: with_cell(
         "while True:\n    try:\n        while True:\n            pass\n"
@@ -115,20 +139,25 @@ BAD = {
 
 @pytest.fixture(scope="module")
 def graded(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """Marks of all misbehaving submissions, by student, and where they lie."""
+    """Marks of all misbehaving submissions, by student; where they lie; the terminal's text."""
     folder, out = tmp_path_factory.mktemp("handed_in"), tmp_path_factory.mktemp("grades")
     for student, make in BAD.items():
         (folder / student).mkdir()
         nbformat.write(copy.deepcopy(make()), folder / student / f"{FIRST}.ipynb")
     (folder / f"flat_{FIRST}.ipynb").write_text("{ no notebook", encoding="utf-8")
+    text = nbformat.writes(solved(FIRST))
+    (folder / f"marked_{FIRST}.ipynb").write_text(text, encoding="utf-8-sig")
+    for student, cell in (("Lee, Kim", "x = 1"), ("Lee Kim", "import os\nos._exit(0)")):
+        nbformat.write(with_cell(cell), folder / f"{student}_{FIRST}.ipynb")
     (folder / "notes.ipynb").write_text("{}", encoding="utf-8")
     limits = ["--seconds", "15", "--total", "150", "--memory", "2"]
-    assert classroom.main(["grade", str(folder), "--out", str(out), *limits]) == 0
+    command = [sys.executable, classroom.__file__, "grade", str(folder), "--out", str(out), *limits]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
     with (out / "grades.csv").open(encoding="utf-8") as file:
         rows = {row["student"]: row for row in csv.DictReader(file)}
     with (out / "cells.csv").open(encoding="utf-8") as file:
         cells = list(csv.DictReader(file))
-    return rows, cells, out
+    return rows, cells, out, done
 
 
 def by_machine() -> float:
@@ -139,17 +168,56 @@ def by_machine() -> float:
 
 @misbehaving
 def test_none_stops_the_batch(graded: Any) -> None:
-    rows, _, out = graded
-    assert set(rows) == {*BAD, "flat"}
+    rows, _, out, _ = graded
+    two = {student for student in rows if student.startswith("Lee_Kim_")}
+    assert len(two) == 2
+    assert set(rows) == {*BAD, *two, "flat", "marked"}
     for student in rows:
         assert (out / "feedback" / student / FIRST / f"{FIRST}.html").is_file()
 
 
 @misbehaving
-@pytest.mark.parametrize("student", ["right", "loops", "eats", "quits", "deletes", "looks"])
+def test_the_terminal_is_for_the_marks(graded: Any) -> None:
+    rows, _, _, done = graded
+    assert [line for line in done.stderr.splitlines() if "bubblewrap" not in line] == []
+    assert len(done.stdout.splitlines()) == len(rows) + 2  # the file of nobody, and where all is
+
+
+@misbehaving
+@pytest.mark.parametrize(
+    ("student", "note"),
+    [
+        ("no_metadata", "without nbgrader's metadata were recognised: 28 by id."),
+        ("no_ids", "without nbgrader's metadata were recognised: 18 by text"),
+        ("twice", "There more than once: rnn_step, rnn_forward."),
+        ("marked", "saved with a byte order mark"),
+    ],
+)
+def test_what_was_mended_is_said(graded: Any, student: str, note: str) -> None:
+    rows, _, _, _ = graded
+    assert note in rows[student]["notes"]
+
+
+@misbehaving
+def test_two_students_of_one_word_have_a_mark_each(graded: Any) -> None:
+    rows, _, _, _ = graded
+    scores = {
+        re.search("this is “(.*)”", row["notes"])[1]: float(row["score"])
+        for student, row in rows.items()
+        if student.startswith("Lee_Kim_")
+    }
+    assert scores == {"Lee, Kim": by_machine(), "Lee Kim": 0}
+
+
+WHOLE = ["right", "loops", "eats", "quits", "deletes", "looks"]
+MENDED = ["no_metadata", "no_ids", "twice", "marked"]
+
+
+@misbehaving
+@pytest.mark.parametrize("student", WHOLE + MENDED)
 def test_who_solves_all_keeps_all(graded: Any, student: str) -> None:
     """A cell of the student's own that fails costs nothing, if the kernel lives on."""
-    rows, _, _ = graded
+    rows, _, _, _ = graded
     assert float(rows[student]["score"]) == by_machine()
     assert float(rows[student]["max_score"]) == 100
 
@@ -168,14 +236,14 @@ def test_who_solves_all_keeps_all(graded: Any, student: str) -> None:
 def test_who_breaks_the_run_gets_nothing_and_the_reason(
     graded: Any, student: str, reason: str
 ) -> None:
-    rows, _, _ = graded
+    rows, _, _, _ = graded
     assert float(rows[student]["score"]) == 0
     assert reason in rows[student]["notes"]
 
 
 @misbehaving
 def test_deleted_and_edited_tests_come_back(graded: Any) -> None:
-    rows, cells, _ = graded
+    rows, cells, _, _ = graded
     assert "Cells that were deleted came back" in rows["deletes"]["notes"]
     assert "Locked cells that were edited came back" in rows["edits"]["notes"]
     loses = json.loads(
@@ -188,7 +256,7 @@ def test_deleted_and_edited_tests_come_back(graded: Any) -> None:
 @misbehaving
 @pytest.mark.skipif(sandbox.bubblewrap() is None, reason="no bubblewrap here")
 def test_the_box_hides_gradebook_network_and_others(graded: Any) -> None:
-    _, _, out = graded
+    _, _, out, _ = graded
     path = out / "autograded" / "looks" / FIRST / f"{FIRST}.ipynb"
     notebook = nbformat.read(path, as_version=4)
     printed = "".join(
@@ -201,7 +269,7 @@ def test_the_box_hides_gradebook_network_and_others(graded: Any) -> None:
 
 @misbehaving
 def test_feedback_does_not_show_hidden_tests(graded: Any) -> None:
-    _, _, out = graded
+    _, _, out, _ = graded
     page = (out / "feedback" / "edits" / FIRST / f"{FIRST}.html").read_text(encoding="utf-8")
     source = (classroom.SOURCE / FIRST / f"{FIRST}.ipynb").read_text(encoding="utf-8")
     assert "HIDDEN TESTS" in source
@@ -273,32 +341,3 @@ def test_bad_calls_end_with_a_sentence(tmp_path: Path, capsys: pytest.CaptureFix
     assert classroom.main(["grade", str(tmp_path), "--out", str(tmp_path / "out")]) == 2
     assert "holds no notebook with one of these in its name" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_knob_that_a_student_turned_stays_turned() -> None:
-    """The project's settings are the student's to change, and are no answer."""
-    name = "a5_project"
-    released = solved(name)
-    handed_in = copy.deepcopy(released)
-    knob = next(
-        cell for cell in handed_in.cells if marks(cell).get("grade_id") == "project_settings"
-    )
-    knob.source = knob.source.replace("CSV = None", 'CSV = "own.csv"')
-    whole, notes = classroom.rebuilt(handed_in, released)
-    assert [cell.source for cell in whole.cells] == [cell.source for cell in handed_in.cells]
-    assert 'CSV = "own.csv"' in "".join(cell.source for cell in whole.cells)
-    assert notes == []
-
-
-def test_names_of_files_say_who_handed_in_what(tmp_path: Path) -> None:
-    for name in (
-        f"ada/{FIRST}.ipynb",
-        f"Ben B_12_{FIRST} (1).ipynb",
-        "x/y.ipynb",
-        f"{FIRST}.ipynb",
-    ):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text("{}", encoding="utf-8")
-    found, unknown = classroom.collect(tmp_path, NAMES)
-    assert sorted(s.student for s in found) == ["Ben_B_12", "ada"]
-    assert sorted(p.name for p in unknown) == sorted(["y.ipynb", f"{FIRST}.ipynb"])
