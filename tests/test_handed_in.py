@@ -116,11 +116,10 @@ def test_what_may_be_one_of_several_cells_is_not_guessed() -> None:
     notebook.cells.insert(place + 1, new_markdown_cell("And more of my answer."))
     whole, notes = matching.rebuilt(without_metadata(notebook, ids=False), handed_out())
     assert answer(whole, "question_step_size") == "YOUR ANSWER HERE"
-    assert (
-        "question_step_size was not recognised: no metadata, and 2 cells that may be meant."
-        in notes
+    assert notes[-1] == (
+        "Came back as released, since no metadata say which of several cells is meant: "
+        "question_step_size."
     )
-    assert "Cells that were deleted came back as released: question_step_size." in notes
 
 
 def test_a_solution_in_a_new_cell_is_found_by_its_function() -> None:
@@ -134,7 +133,8 @@ def test_a_solution_in_a_new_cell_is_found_by_its_function() -> None:
 
 
 def test_another_notebook_is_refused() -> None:
-    other = nbformat.v4.new_notebook(cells=[new_code_cell("print(1)")])
+    cells = [new_markdown_cell("# Mine"), new_code_cell("print(1)")]
+    other = nbformat.v4.new_notebook(cells=cells)
     with pytest.raises(submissions.SubmissionError, match="no cell of this assignment"):
         matching.rebuilt(other, handed_out())
 

@@ -35,7 +35,7 @@ def rebuilt(submitted: NotebookNode, released: NotebookNode) -> tuple[NotebookNo
     Raises:
         SubmissionError: no cell of the released notebook is in the submission.
     """
-    names, notes = recognised(submitted.cells, released.cells)
+    names, notes, unclear = recognised(submitted.cells, released.cells)
     if not any(names):
         raise SubmissionError("It has no cell of this assignment: is it another notebook?")
     kept = {grade_id(cell): cell for cell in released.cells if grade_id(cell)}
@@ -57,7 +57,8 @@ def rebuilt(submitted: NotebookNode, released: NotebookNode) -> tuple[NotebookNo
     open_ones = {name: cell for name, cell in answers.items() if not _locked(kept[name])}
     lost = [name for name in kept if name not in answers and not _locked(kept[name])]
     moved = {name: where for name in lost if (where := _defined_in(kept[name], open_ones))}
-    notes += _mended(kept, copies, moved)
+    notes += _mended(kept, copies, {*moved, *unclear})
+    notes += [f"The solution of {name} is in the cell {where}." for name, where in moved.items()]
     whole = released.copy()
     whole.cells = list(added.get("", []))
     for cell in released.cells:
@@ -77,9 +78,9 @@ def rebuilt(submitted: NotebookNode, released: NotebookNode) -> tuple[NotebookNo
 
 
 def _mended(
-    kept: dict[str, NotebookNode], copies: dict[str, list[NotebookNode]], moved: dict[str, str]
+    kept: dict[str, NotebookNode], copies: dict[str, list[NotebookNode]], told: set[str]
 ) -> list[str]:
-    """Return sentences about what is missing, edited or there more than once."""
+    """Return sentences about what is missing, edited or there more than once, if not told yet."""
     notes = []
     several = [n for n, cells in copies.items() if len(cells) > 1 and not _locked(kept[n])]
     if several:
@@ -87,10 +88,9 @@ def _mended(
             f"There more than once: {', '.join(several)}. "
             "The last one that is not as it was handed out was graded."
         )
-    missing = [name for name in kept if not copies[name] and name not in moved]
+    missing = [name for name in kept if not copies[name] and name not in told]
     if missing:
         notes.append(f"Cells that were deleted came back as released: {', '.join(missing)}.")
-    notes += [f"The solution of {name} is in the cell {where}." for name, where in moved.items()]
     edited = [name for name, cells in copies.items() if cells and _locked(kept[name])]
     edited = [n for n in edited if _text(kept[n]) not in map(_text, copies[n])]
     if edited:
@@ -120,8 +120,8 @@ def _defined_in(stub: NotebookNode, answers: Mapping[str, NotebookNode]) -> str:
 
 def recognised(
     submitted: Sequence[NotebookNode], released: Sequence[NotebookNode]
-) -> tuple[list[str], list[str]]:
-    """Return for each submitted cell the name of the released one, "" for none; and notes.
+) -> tuple[list[str], list[str], list[str]]:
+    """Return for each submitted cell the name of the released one, "" for none; notes; the unclear.
 
     Several cells have one name where a cell was duplicated. A released cell that one way finds is
     not looked for in another.
@@ -133,7 +133,13 @@ def recognised(
     known.take_functions()
     unclear = known.take_places()
     names = [grade_id(released[at]) if at is not None else "" for at in known.places]
-    return names, known.notes() + unclear
+    notes = known.notes()
+    if unclear:
+        notes.append(
+            "Came back as released, since no metadata say which of several cells is meant: "
+            f"{', '.join(unclear)}."
+        )
+    return names, notes, unclear
 
 
 class _Known:
@@ -177,8 +183,10 @@ class _Known:
 
     def take_places(self) -> list[str]:
         """Recognise what alone can be meant between two known cells; return what is unclear."""
-        unclear = []
+        unclear: list[str] = []
         missing = self._missing()
+        if len(missing) == len(self.released):
+            return []  # another notebook
         for at in missing:
             kind = self.released[at].cell_type
             if not self._open(at):
@@ -189,15 +197,11 @@ class _Known:
             end = len(self.places) if after is None else self.places.index(after)
             fits = [n for n in self._free(kind) if first < n < end]
             rivals = [r for r in missing if before < r and (after is None or r < after)]
-            rivals = [r for r in rivals if self.released[r].cell_type == kind and r != at]
-            name = grade_id(self.released[at])
-            if len(fits) == 1 and not rivals:
+            alike = [r for r in rivals if self.released[r].cell_type == kind]
+            if len(fits) == 1 and not any(grade_id(self.released[r]) for r in alike if r != at):
                 self._put(at, fits, BY_PLACE)
             elif fits:
-                unclear.append(
-                    f"{name} was not recognised: no metadata, and {len(fits)} "
-                    f"cell{'s' * (len(fits) > 1)} that may be meant."
-                )
+                unclear.append(grade_id(self.released[at]))
         return unclear
 
     def _open(self, at: int) -> bool:
