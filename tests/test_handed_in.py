@@ -302,7 +302,7 @@ def test_two_students_of_one_word_are_both_graded(tmp_path: Path) -> None:
     whose, _, notes = collected(tmp_path, *files)
     assert sorted(whose.values()) == sorted(files)
     assert all(student.startswith("Lee_Kim_") for student in whose)
-    both = "“Lee Kim” and “Lee, Kim” are two names of files: this is"
+    both = "“Lee Kim” and “Lee, Kim” are two students here: this is"
     assert sorted(notes) == [[f"{both} “Lee Kim”."], [f"{both} “Lee, Kim”."]]
     # A third one changes nobody's name: the gradebook keeps marks by name.
     again, _, _ = collected(tmp_path, f"Lee; Kim_{FIRST}.ipynb")

@@ -64,7 +64,7 @@ def collect(folder: Path, names: Sequence[str]) -> tuple[list[Submission], list[
         submission = Submission(student, name, paths[-1])
         if others:
             both = " and ".join(f"“{each}”" for each in sorted([spelling, *others]))
-            submission.notes.append(f"{both} are two names of files: this is “{spelling}”.")
+            submission.notes.append(f"{both} are two students here: this is “{spelling}”.")
         if len(paths) > 1:
             submission.notes.append("Several files: the newest was graded.")
         found.append(submission)
