@@ -232,6 +232,7 @@ class _Between(Columns):
             text,
             thresholds=thresholds.tolist(),
             outputs=steps.tolist(),
+            few=source in self.few,
         )
 
     def orders(self, numbers: list[int], linear: list[Relation]) -> list[Relation]:

@@ -104,104 +104,149 @@ def ordered(values: np.ndarray, pairs: list[tuple[int, int]], bounds: Bounds) ->
 class Derived:
     """The columns that others give, and the order of all the others.
 
-    A sum of generated values can lie beyond the range of the data. Such a row is drawn towards a
-    row of the data, on a straight line, until it is inside: what is linear, or an order, holds
-    all along that line.
+    A sum of generated values can lie beyond the range of the data, and a repaired order within a
+    gap. Such a row is drawn towards a row of the data, on a straight line, until all is well: what
+    is linear, or an order, holds all along that line.
 
     Attributes:
         linear: relations of which the last column is computed from the others.
         functions: relations of which the second column is computed from the first.
-        dropped: columns that the GAN does not see.
-        free: columns that are not computed.
         pairs: orders between columns that are not computed, lower ones first.
+        free: columns that are not computed.
+        moved: of these, the ones that are drawn.
+        checks: what else must hold of a column that is drawn: gaps, totals.
+        whole: whether a window is drawn as a whole, so that totals stay totals.
         anchor: a middle row of the data.
     """
 
     def __init__(
         self,
+        relations: list[Relation],
         linear: list[Relation],
         functions: list[Relation],
         rows: np.ndarray,
         bounds: Bounds,
-        orders: list[Relation],
     ) -> None:
-        self.linear, self.functions, self.bounds = linear, functions, bounds
+        self.linear, self.functions, self.bounds = linear, _in_turn(functions), bounds
         spread = np.where(bounds.high > bounds.low, bounds.high - bounds.low, 1.0)
         far = (np.abs(rows - np.median(rows, axis=0)) / spread).max(axis=1)
         self.anchor = rows[far.argmin()].copy()
-        self._arrange([tuple(pair) for r in orders for pair in r.details["pairs"]])
+        self._arrange(relations)
 
-    def _arrange(self, pairs: list[Any]) -> None:
+    def _arrange(self, relations: list[Relation]) -> None:
         computed = {r.indices[-1] for r in (*self.linear, *self.functions)}
-        # A multiple of one other column stays in sight: the principal components drop it.
-        copies = {r.indices[-1] for r in self.linear if len(r.indices) == 2}
-        self.dropped = sorted(computed - copies)
         self.free = [i for i in range(len(self.anchor)) if i not in computed]
-        free = set(self.free)
-        self.pairs = _sorted([(a, b) for a, b in pairs if a in free and b in free])
+        orders = [r for r in relations if r.kind == "order"]
+        pairs = [(low, high) for r in orders for low, high in r.details["pairs"]]
+        self.pairs = _sorted([pair for pair in pairs if computed.isdisjoint(pair)])
+        involved = {i for r in self.linear for i in r.indices} | {i for p in self.pairs for i in p}
+        self.moved = [i for i in self.free if i in involved]
+        checked = ("gap", "total", "resetting")
+        self.checks = [r for r in relations if r.kind in checked and r.indices[0] in involved]
+        self.whole = any(r.kind != "gap" for r in self.checks)
 
     def complete(self, values: np.ndarray) -> np.ndarray:
-        """Return the values, (…, features), with the computed columns filled in."""
-        flat = values.reshape(-1, values.shape[-1]).copy()
-        if self.linear:
-            self._compute(flat)
-            used = sorted({i for r in self.linear for i in r.indices})
-            free = [i for i in used if i in set(self.free)]
-            targets = [r.indices[-1] for r in self.linear]
-            out = np.flatnonzero(self._outside(flat, targets))
-            original = flat[out]
+        """Return (windows, time, features) in order and with the computed columns filled in."""
+        count, time, features = values.shape
+        # Each row is drawn by itself, or all rows of a window alike.
+        parts = self._put_right(values.reshape(-1, time if self.whole else 1, features))
+        if self.linear or self.checks:
+            wrong = np.flatnonzero(self._is_wrong(parts))
+            original, centre = parts[wrong], self.anchor[self.moved]
             for share in np.linspace(0.95, 0, 20):
-                if not len(out):
+                if not len(wrong):
                     break
-                drawn = flat[out].copy()
-                drawn[:, free] = self.anchor[free] + share * (original[:, free] - self.anchor[free])
-                drawn = ordered(self.bounds.round(drawn, free), self.pairs, self.bounds)
-                self._compute(drawn)
-                flat[out] = drawn
-                left = self._outside(drawn, targets)
-                out, original = out[left], original[left]
+                drawn = original.copy()
+                drawn[..., self.moved] = centre + share * (original[..., self.moved] - centre)
+                parts[wrong] = drawn = self._put_right(drawn)
+                left = self._is_wrong(drawn)
+                wrong, original = wrong[left], original[left]
         for relation in self.functions:
             source, target = relation.indices
-            flat[:, target] = apply_function(relation, flat[:, source])
-        return flat.reshape(values.shape)
+            parts[..., target] = apply_function(relation, parts[..., source])
+        return parts.reshape(count, time, features)
 
-    def _outside(self, rows: np.ndarray, targets: list[int]) -> np.ndarray:
-        low, high = self.bounds.low[targets], self.bounds.high[targets]
-        return ((rows[:, targets] < low) | (rows[:, targets] > high)).any(axis=1)
-
-    def _compute(self, rows: np.ndarray) -> None:
+    def _put_right(self, rows: np.ndarray) -> np.ndarray:
+        """Return rows on their grids, in order, and with the linear columns computed."""
+        rows = ordered(self.bounds.round(rows, self.free), self.pairs, self.bounds)
         for relation in self.linear:
             *used, target = relation.indices
-            value = rows[:, used] @ np.array(relation.details["weights"])
+            value = rows[..., used] @ np.array(relation.details["weights"])
             value = value + relation.details["constant"]
             places = self.bounds.places[target]
-            rows[:, target] = value if places is None else np.round(value, places)
+            rows[..., target] = value if places is None else np.round(value, places)
             # What rounding alone puts outside is inside.
             low, high = self.bounds.low[target], self.bounds.high[target]
             within = relation.details["tolerance"] + 1e-9 * max(abs(low), abs(high))
-            near = (rows[:, target] < low) & (rows[:, target] >= low - within)
-            rows[near, target] = low
-            near = (rows[:, target] > high) & (rows[:, target] <= high + within)
-            rows[near, target] = high
+            clipped = np.clip(rows[..., target], low, high)
+            near = np.abs(clipped - rows[..., target]) <= within
+            rows[..., target] = np.where(near, clipped, rows[..., target])
+        return rows
+
+    def _is_wrong(self, parts: np.ndarray) -> np.ndarray:
+        wrong: np.ndarray = np.zeros(parts.shape[:2], bool)
+        for relation in self.linear:
+            target = relation.indices[-1]
+            wrong |= parts[..., target] < self.bounds.low[target]
+            wrong |= parts[..., target] > self.bounds.high[target]
+        for relation in self.checks:
+            wrong |= ~relation.holds(parts)
+        return wrong.any(axis=1)
 
     def state(self) -> dict[str, Any]:
-        """Return the state as JSON holds it."""
-        return {
-            "linear": [relation.state() for relation in self.linear],
-            "functions": [relation.state() for relation in self.functions],
-            "anchor": self.anchor.tolist(),
-            "pairs": [list(pair) for pair in self.pairs],
+        """Return the state as JSON holds it; the relations are stored beside it."""
+        found = {
+            name: [relation.state() for relation in getattr(self, name)]
+            for name in ("linear", "functions")
         }
+        return {**found, "anchor": self.anchor.tolist()}
 
     @classmethod
-    def from_state(cls, state: dict[str, Any], bounds: Bounds) -> Self:
+    def from_state(cls, state: dict[str, Any], relations: list[Relation], bounds: Bounds) -> Self:
         """Rebuild it from what ``state`` returned."""
         derived = cls.__new__(cls)
         derived.linear = [Relation.from_state(each) for each in state["linear"]]
         derived.functions = [Relation.from_state(each) for each in state["functions"]]
         derived.bounds, derived.anchor = bounds, np.array(state["anchor"])
-        derived._arrange([tuple(pair) for pair in state["pairs"]])
+        derived._arrange(relations)
         return derived
+
+
+def turned(relation: Relation, avoided: set[int]) -> Relation:
+    """Return a linear relation with another column as the computed one, if it is to be avoided.
+
+    Only a column of weight 1 or −1 can take its place: what is rounded stays as exact.
+    """
+    *used, target = relation.indices
+    details = relation.details
+    if target not in avoided:
+        return relation
+    for k, column in enumerate(used):
+        weight = details["weights"][k]
+        if column not in avoided and abs(weight) == 1:
+            rest = [i for i in range(len(used)) if i != k]
+            weights = [-details["weights"][i] * weight for i in rest] + [weight]
+            return dataclasses.replace(
+                relation,
+                indices=(*(used[i] for i in rest), target, column),
+                details={
+                    "weights": weights,
+                    "constant": -details["constant"] * weight,
+                    "tolerance": details["tolerance"],
+                },
+            )
+    return relation
+
+
+def _in_turn(functions: list[Relation]) -> list[Relation]:
+    """Return functions so that each stands after the one that gives its source."""
+    result: list[Relation] = []
+    left = list(functions)
+    while left:
+        targets = {relation.indices[1] for relation in left}
+        result += [relation for relation in left if relation.indices[0] not in targets]
+        left = [relation for relation in left if relation.indices[0] in targets]
+    return result
 
 
 def _sorted(pairs: list[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -12,8 +12,8 @@ import numpy as np
 
 from utils.lstm_gan.margins import SCALE
 
-NEVER = -50.0  # log-probability of a succession that the data do not hold
-CALIBRATED = 4000  # windows that states are calibrated to
+NEAR = 0.005  # of the shares of the states
+CALIBRATED = 1000  # windows that states are calibrated to
 
 
 class States:
@@ -32,7 +32,7 @@ class States:
         columns: which columns of the data.
         values: what the columns hold in each state, (states, columns).
         shares: of the rows of the data in each state, (states,).
-        successions: log P, (states, states), from row to column.
+        chances: P, (states, states), from row to column.
         weight: of the distance to a state's values.
         bias: of each state, (states,).
     """
@@ -57,12 +57,11 @@ class States:
         pairs = np.zeros((count, count))
         np.add.at(pairs, (code[:-1][inside], code[1:][inside]), 1)
         total = pairs.sum(axis=1, keepdims=True)
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(invalid="ignore"):
             # A state that is seen in the last row alone has no successor: it stays.
-            chances = np.where(total > 0, pairs / total, np.eye(count))
-            self.successions = np.maximum(np.log(chances), NEVER)
+            self.chances = np.where(total > 0, pairs / total, np.eye(count))
         self.changes = float((code[1:] != code[:-1])[inside].mean())
-        self.weight, self.bias = 1.0 / self._unit(), np.zeros(count)
+        self.weight, self.bias = 1e3 / self._unit(), np.zeros(count)
         return self
 
     def _unit(self) -> float:
@@ -77,36 +76,39 @@ class States:
 
     def calibrate(self, encoded: np.ndarray) -> Self:
         """Choose weight and biases by generated windows, (windows, time, columns)."""
-        encoded = encoded[:CALIBRATED]
-        low, high = 1e-3 / self._unit(), 1e3 / self._unit()
+        encoded = encoded[:: max(1, len(encoded) // CALIBRATED)]
+        low, high = 1e-2 / self._unit(), 1e3 / self._unit()
         self.bias = np.zeros(len(self.values))
-        for _ in range(12):
+        for _ in range(10):
             self.weight = float(np.sqrt(low * high))
-            code = self._balanced(encoded, 6)
+            code = self._balanced(encoded, 15)
             if (code[:, 1:] != code[:, :-1]).mean() > self.changes:
                 high = self.weight
             else:
                 low = self.weight
-        self._balanced(encoded, 30)
+        self._balanced(encoded, 50)
         return self
 
     def _balanced(self, encoded: np.ndarray, rounds: int) -> np.ndarray:
-        """Move the biases towards the shares of the data; return the states."""
-        code, floor, rate = self.code(encoded), 0.5 / (encoded.shape[0] * encoded.shape[1]), 1.0
-        best, least = self.bias, np.inf
+        """Move the biases until the states have their shares; return the states of the rows."""
+        code, floor = self.code(encoded), 0.5 / (encoded.shape[0] * encoded.shape[1])
+        # A state that lasts counts its bias in every row.
+        rate = max(self.changes, 1.0 / encoded.shape[1])
+        best, best_code, least = self.bias, code, np.inf
         for _ in range(rounds):
             shares = np.bincount(code.ravel(), minlength=len(self.values)) / code.size
             error = float(np.abs(shares - self.shares).sum())
             if error < least:
-                best, least = self.bias, error
+                best, best_code, least, rate = self.bias, code, error, rate * 1.3
             else:
-                rate *= 0.7
+                rate *= 0.6
+            if least < NEAR:
+                break
             move = np.log(self.shares + floor) - np.log(shares + floor)
-            self.bias = self.bias + rate * np.clip(move, -2, 2)
-            self.bias = self.bias - self.bias.mean()
+            self.bias = best + rate * move if error > least else self.bias + rate * move
             code = self.code(encoded)
         self.bias = best
-        return self.code(encoded)
+        return best_code
 
     def code(self, encoded: np.ndarray) -> np.ndarray:
         """Return the number of the state in each row, (windows, time)."""
@@ -114,9 +116,11 @@ class States:
         # |v − x|² without |v|², which is the same for every state.
         fit = self.bias - self.weight * ((x**2).sum(axis=-1) - 2 * encoded @ x.T)
         windows, time, count = fit.shape
+        with np.errstate(divide="ignore"):
+            successions = np.log(self.chances)  # −∞ for what never follows in the data
         best, came = fit[:, 0], np.zeros((windows, time, count), np.int16)
         for t in range(1, time):
-            reached = best[:, :, None] + self.successions
+            reached = best[:, :, None] + successions
             came[:, t] = reached.argmax(axis=1)
             best = reached.max(axis=1) + fit[:, t]
         code = np.zeros((windows, time), np.int64)
@@ -136,7 +140,7 @@ class States:
 
     def state(self) -> dict[str, Any]:
         """Return the state as JSON holds it."""
-        arrays = ("values", "shares", "successions", "bias")
+        arrays = ("values", "shares", "chances", "bias")
         kept = {name: getattr(self, name).tolist() for name in arrays}
         return {"columns": self.columns, "changes": self.changes, "weight": self.weight} | kept
 
@@ -145,7 +149,7 @@ class States:
         """Rebuild the states from what ``state`` returned."""
         states = cls(state["columns"])
         states.changes, states.weight = state["changes"], state["weight"]
-        for name in ("values", "shares", "successions", "bias"):
+        for name in ("values", "shares", "chances", "bias"):
             setattr(states, name, np.array(state[name], np.float64))
         return states
 

@@ -7,6 +7,7 @@ into what it generates.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Self
 
@@ -16,7 +17,7 @@ from utils.datasets.frames import decimals as decimals_of
 from utils.datasets.relation import Relation
 from utils.datasets.relations import find_relations
 from utils.lstm_gan.margins import Margin, Total
-from utils.lstm_gan.repairs import Bounds, Derived, ordered
+from utils.lstm_gan.repairs import Bounds, Derived, turned
 from utils.lstm_gan.states import Clock, States
 
 EXPLAINED = 0.25  # share of a column's variance between states, from which it depends on them
@@ -74,41 +75,22 @@ class Structure:
 
     def _arrange(self, rows: np.ndarray) -> None:
         """Decide by which part each column is kept."""
-        linear = self._of("sum", "linear")
-        self.clocks = [
-            Clock(list(r.indices), np.array(r.details["cycle"])) for r in self._of("clock")
-        ]
-        grouped = {i for r in self._of("one-hot") for i in r.indices}
-        self.totals = [
+        linear = self._linear()
+        clocks = [Clock(list(r.indices), np.array(r.details["cycle"])) for r in self._of("clock")]
+        totals = [
             Total(r.indices[0], r.details.get("start")) for r in self._of("total", "resetting")
         ]
-        summed = {total.column for total in self.totals} | {r.indices[-1] for r in linear}
+        elsewhere = {i for clock in clocks for i in clock.columns}
+        elsewhere |= {total.column for total in totals} | {r.indices[-1] for r in linear}
         states = [list(r.indices) for r in self._of("one-hot", "values")]
-        given: dict[int, list[int]] = {}  # a column of many values, and the states that it gives
-        functions: list[Relation] = []
-        self.broken: list[Relation] = []
-        single = {i for r in self._of("values") for i in r.indices}
-        clocked = {i for clock in self.clocks for i in clock.columns}
-        for relation in self._of("function"):
-            source, target = relation.indices
-            few = source in single | grouped | clocked or any(
-                r.indices[-1] == source for r in functions
-            )
-            if target in grouped:
-                if few or source in summed:
-                    self.broken.append(relation)
-                    continue
-                group = next(g for g in states if target in g)
-                if given.setdefault(source, group) is not group:
-                    self.broken.append(relation)
-            elif few or source in summed or source in given:
-                functions.append(relation)
-            else:
-                given[source] = [target]
-                states.append([target])
-        self.derived = Derived(linear, functions, rows, self.bounds, self._of("order"))
-        dropped = set(self.derived.dropped)
-        self.totals = [total for total in self.totals if total.column not in dropped]
+        functions, given = self._functions(states, elsewhere)
+        computed = {r.indices[1] for r in functions if r.indices[0] not in given}
+        states = [group for group in states if not set(group) <= computed]
+        self.derived = Derived(self.relations, linear, functions, rows, self.bounds)
+        # A multiple of one other column stays in sight: the principal components drop it.
+        dropped = computed | {r.indices[-1] for r in linear if len(r.indices) > 2}
+        self.clocks = clocks
+        self.totals = [total for total in totals if total.column not in dropped]
         self.states = [States(group) for group in states]
         self.margins = []
         taken = {i for part in self._parts for i in part.columns}
@@ -122,6 +104,48 @@ class Structure:
         marginal = {margin.column for margin in self.margins}
         self.as_is = [i for i in free if i not in marginal]
         self._place()
+
+    def _linear(self) -> list[Relation]:
+        """Return the linear relations, each with a column to compute that nothing else shapes."""
+        found = self._of("sum", "linear")
+        kinds = ("total", "resetting", "gap", "atom", "step")
+        avoided = {r.indices[0] for r in self._of(*kinds)}
+        counts = Counter(i for r in found for i in r.indices)
+        avoided |= {i for i in counts if counts[i] > 1}
+        return [turned(r, avoided) if counts[r.indices[-1]] == 1 else r for r in found]
+
+    def _functions(
+        self, states: list[list[int]], elsewhere: set[int]
+    ) -> tuple[list[Relation], dict[int, list[int]]]:
+        """Return the columns to compute from others, and the states that a column's values give.
+
+        ``states`` are the groups of columns that are states; those that a column of many values
+        gives are added. ``elsewhere`` are columns whose values cannot follow a state.
+        """
+        found = self._of("function")
+        targets = {r.indices[1] for r in found if r.details["few"]}
+        # A one-hot group is computed where all of it is given, and a state where not.
+        hot = {i: set(r.indices) for r in self._of("one-hot") for i in r.indices}
+        functions: list[Relation] = []
+        given: dict[int, list[int]] = {}
+        self.broken: list[Relation] = []
+        for relation in found:
+            source, target = relation.indices
+            group = hot.get(target, {target})
+            if relation.details["few"]:
+                (functions if group <= targets else self.broken).append(relation)
+            elif len(group) > 1:
+                same = next(columns for columns in states if target in columns)
+                kept = source not in elsewhere and not group <= targets
+                if not kept or given.setdefault(source, same) is not same:
+                    self.broken.append(relation)
+            elif source in elsewhere or source in given:
+                functions.append(relation)
+            else:
+                given[source] = [target]
+                states.append([target])
+                functions.append(relation)  # once more at the end: a repair may move its source
+        return functions, given
 
     def _state_of(self, rows: np.ndarray, i: int, given: list[int] | None) -> int | None:
         """Return the number of the states that a column depends on most, or None."""
@@ -183,7 +207,7 @@ class Structure:
         self.clocks, self.states, self.margins, self.totals = [], [], [], []
         self.as_is = list(range(count))
         self.bounds = Bounds(np.zeros(count), np.zeros(count), [None] * count, np.zeros(count))
-        self.derived = Derived([], [], np.zeros((1, count)), self.bounds, [])
+        self.derived = Derived([], [], [], np.zeros((1, count)), self.bounds)
         self._place()
         return self
 
@@ -252,8 +276,6 @@ class Structure:
             result[..., margin.column] = margin.decode(self._split(encoded, margin), code)
         for total in self.totals:
             result[..., total.column] = total.decode(self._split(encoded, total))
-        result = self.bounds.round(result, self.derived.free)
-        result = ordered(result, self.derived.pairs, self.bounds)
         return self.derived.complete(result)
 
     # --- In words, and stored -------------------------------------------------------------------
@@ -296,7 +318,9 @@ class Structure:
         structure.broken = [structure.relations[i] for i in state["broken"]]
         structure.as_is = list(state["as_is"])
         structure.bounds = Bounds.from_state(state["bounds"])
-        structure.derived = Derived.from_state(state["derived"], structure.bounds)
+        structure.derived = Derived.from_state(
+            state["derived"], structure.relations, structure.bounds
+        )
         structure.clocks = [Clock.from_state(each) for each in state["clocks"]]
         structure.states = [States.from_state(each) for each in state["states"]]
         structure.margins = [Margin.from_state(each) for each in state["margins"]]
