@@ -10,7 +10,8 @@ from typing import Any, Self
 
 import numpy as np
 
-KNOTS = 4000  # values that a margin keeps
+KNOTS = 2000  # values that a margin keeps
+SMOOTH = 0.02  # of the range: values that lie nearer to each other are joined by a line
 # Encoded columns are scaled by it, so that they are no whole numbers: these would be rounded before
 # they are ranked.
 SCALE = 0.7071
@@ -18,6 +19,9 @@ SCALE = 0.7071
 
 class RankMap:
     """The map of generated values onto the data's values of the same rank.
+
+    Between two values of the data the map is a line where both are single values and near to each
+    other. It is a step beside repeated values (exact zeros, whole numbers) and across gaps.
 
     Attributes:
         target: values of the data, increasing, evenly spread over the ranks.
@@ -36,16 +40,26 @@ class RankMap:
 
     def transform(self, generated: np.ndarray) -> np.ndarray:
         """Return values of the data, of the shape of ``generated``."""
+        target = self.target
         if not len(self.knots):
-            near = np.searchsorted(self.target, generated).clip(0, len(self.target) - 1)
+            near = np.searchsorted(target, generated).clip(0, len(target) - 1)
             below = np.maximum(near - 1, 0)
-            closer = generated - self.target[below] < self.target[near] - generated
-            return self.target[np.where(closer, below, near)]
+            closer = generated - target[below] < target[near] - generated
+            return target[np.where(closer, below, near)]
         # Equal values share the middle of their ranks.
         left = np.searchsorted(self.knots, generated, "left")
         right = np.searchsorted(self.knots, generated, "right")
         rank = (left + right) / (2 * len(self.knots))
-        return self.target[np.minimum(rank * len(self.target), len(self.target) - 1).astype(int)]
+        place = np.clip(rank * len(target) - 0.5, 0, len(target) - 1)
+        steps = np.diff(target, prepend=-np.inf, append=np.inf)
+        single = (steps[:-1] > 0) & (steps[1:] > 0)
+        near_next = steps[1:] <= SMOOTH * (target[-1] - target[0])
+        joined = single & np.append(single[1:], False) & near_next
+        # At the left end of a step the value before it, at the right end the value after it.
+        below = np.floor(place).astype(int)
+        share = np.where(joined[below], place - below, np.round(place - below))
+        above = np.minimum(below + 1, len(target) - 1)
+        return target[below] + share * (target[above] - target[below])
 
     def state(self) -> dict[str, Any]:
         """Return the state as JSON holds it."""
