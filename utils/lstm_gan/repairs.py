@@ -9,6 +9,10 @@ import numpy as np
 
 from utils.datasets.relation import Relation, apply_function
 
+# Measured on the prices of GOOG: with 0 one high in nine equals the open or the close, in the data
+# one in fifty; with 1 the distances are wider than the data's.
+BEYOND = 0.5
+
 
 @dataclasses.dataclass
 class Bounds:
@@ -77,7 +81,9 @@ def ordered(values: np.ndarray, pairs: list[tuple[int, int]], bounds: Bounds) ->
     """Return the values with a ≤ b for each pair (a, b) of columns, changed little.
 
     With up(b) the largest of b and all below it, and down(a) the smallest of a and all above it,
-    each column becomes (up + down) / 2: in order, symmetric, and the same where the order held.
+    (up + down) / 2 is in order, symmetric, and the same where the order held. By itself it would
+    leave equal values wherever the order was broken, so each value goes on by ``BEYOND`` of its
+    way: two values that were in the wrong order come out in the right one, half as far apart.
 
     Args:
         values: (…, features) in the data's units, within the ranges of the data.
@@ -86,19 +92,25 @@ def ordered(values: np.ndarray, pairs: list[tuple[int, int]], bounds: Bounds) ->
     """
     if not pairs:
         return values
-    up, down, result = values.copy(), values.copy(), values.copy()
-    for low, high in pairs:
-        up[..., high] = np.maximum(up[..., high], up[..., low])
-    for low, high in reversed(pairs):
-        down[..., low] = np.minimum(down[..., low], down[..., high])
     columns = sorted({i for pair in pairs for i in pair})
-    middle = up[..., columns] / 2 + down[..., columns] / 2
-    changed = (up[..., columns] != down[..., columns]).any(axis=-1)
-    result[..., columns] = np.where(changed[..., None], middle, values[..., columns])
+    middle = _projected(values, pairs)
+    changed = (middle != values).any(axis=-1)
+    beyond = _projected(middle + BEYOND * (middle - values), pairs)
+    result = values.copy()
+    result[..., columns] = np.where(changed[..., None], beyond, values)[..., columns]
     result = bounds.round(result, columns)
     for low, high in pairs:  # columns of other decimals are rounded apart
         result[..., high] = bounds.at_least(result[..., high], result[..., low], high)
     return result
+
+
+def _projected(values: np.ndarray, pairs: list[tuple[int, int]]) -> np.ndarray:
+    up, down = values.copy(), values.copy()
+    for low, high in pairs:
+        up[..., high] = np.maximum(up[..., high], up[..., low])
+    for low, high in reversed(pairs):
+        down[..., low] = np.minimum(down[..., low], down[..., high])
+    return np.where(up == down, values, up / 2 + down / 2)
 
 
 class Derived:
