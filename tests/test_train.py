@@ -111,6 +111,7 @@ def test_history_and_config(finished, csv):
     assert config["data"]["columns"] == ["level", "cycle", "fixed"]
     assert config["window"] == WINDOW
     assert config["training"]["steps"] == STEPS
+    assert config["schedule"] == [{"from_step": 0, "steps": STEPS}]
 
 
 def test_report_shows_its_pictures(finished):
@@ -141,13 +142,18 @@ def test_stored_parts_make_the_stored_samples(finished):
         np.testing.assert_allclose(windows, file["samples"], rtol=1e-4, atol=1e-4)
 
 
-def test_same_command_same_bits(finished, csv, tmp_path):
-    out, _ = finished
-    assert train.main(arguments(csv, tmp_path / "again")) == 0
+def test_same_command_same_bits(finished, csv, tmp_path, capsys):
+    out, again = finished[0], tmp_path / "again"
+    shutil.copytree(out, again)
+    (again / "samples.npz").unlink()
+    assert train.main(arguments(csv, again, "--overwrite")) == 0
+    said = capsys.readouterr().out
+    assert f"Starting anew: the checkpoints of the run before, of step {STEPS}, are deleted" in said
+    assert sorted(p.name for p in again.iterdir()) == sorted(p.name for p in out.iterdir())
     for name in ("history.csv", "config.json"):
-        assert (tmp_path / "again" / name).read_bytes() == (out / name).read_bytes()
-    first, again = (np.load(p / "samples.npz")["samples"] for p in (out, tmp_path / "again"))
-    np.testing.assert_array_equal(first, again)
+        assert (again / name).read_bytes() == (out / name).read_bytes()
+    first, second = (np.load(folder / "samples.npz")["samples"] for folder in (out, again))
+    np.testing.assert_array_equal(first, second)
 
 
 def test_resume_goes_on_for_more_steps(finished, csv, tmp_path, capsys):
@@ -157,6 +163,13 @@ def test_resume_goes_on_for_more_steps(finished, csv, tmp_path, capsys):
     more[more.index("--steps") + 1] = str(STEPS + 2)
     assert train.main(more) == 0
     assert f"Resuming at step {STEPS}." in capsys.readouterr().out
+    config = json.loads((out / "config.json").read_text())
+    assert config["schedule"] == [
+        {"from_step": 0, "steps": STEPS},
+        {"from_step": STEPS, "steps": STEPS + 2},
+    ]
+    report = (out / "report.md").read_text(encoding="utf-8")
+    assert "Trained to step 4 as a run of 4, then to step 6 as a run of 6 steps." in report
     history = pd.read_csv(out / "history.csv", float_precision="round_trip")
     before = pd.read_csv(finished[0] / "history.csv", float_precision="round_trip")
     assert len(history) == STEPS + 2
@@ -408,6 +421,9 @@ def contents(folder):
         (("--resume", "--window", "7"), "belongs to another run.*window 6, not 7"),
         (("--resume", "--seed", "2"), "belongs to another run"),
         (("--resume", "--steps", "2"), "at step 4, beyond the 2 steps asked for"),
+        ((), "holds this run, finished after 4 steps; --resume .*, --overwrite"),
+        (("--overwrite", "--seed", "2"), "holds another run"),
+        (("--overwrite", "--resume"), "exclude each other"),
     ],
 )
 def test_another_run_is_not_overwritten(finished, csv, refused, more, expected):

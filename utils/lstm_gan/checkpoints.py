@@ -29,7 +29,7 @@ def damage(prefix: Path) -> str:
         reader = tf.train.load_checkpoint(str(prefix))
         for name in reader.get_variable_to_shape_map():
             reader.get_tensor(name)
-    except (tf.errors.OpError, ValueError, OSError, RuntimeError) as error:
+    except Exception as error:  # TensorFlow raises an IndexError for a file that is cut off
         return " ".join(str(error).split())[:100] or type(error).__name__
     return ""
 
@@ -119,6 +119,7 @@ def _put_in_front(folder: Path, kept: list[int]) -> None:
         f'model_checkpoint_path: "ckpt-{kept[-1]}"',
         *(f'all_model_checkpoint_paths: "ckpt-{step}"' for step in kept),
         *(f"all_model_checkpoint_timestamps: {time!r}" for time in times),
-        f"last_preserved_timestamp: {times[0]!r}",
+        # Later ones are TensorFlow's to delete as new ones come; it keeps those of this time.
+        f"last_preserved_timestamp: {min(times) - 1!r}",
     ]
     write_text(folder / STATE, "\n".join(lines) + "\n")
