@@ -34,6 +34,7 @@ HISTORY = "step,discriminator,generator\n"
         (Size(700, 100, 48, 128), 1486),
         (Size(3_000, 5, 168, 128), 2122),
         (Size(2_000, 20, 100, 64), 1459),
+        (Size(700, 150, 60, 128), 3154),
     ],
 )
 def test_the_estimate_is_near_what_was_measured(size, measured):

@@ -169,7 +169,7 @@ class LstmGan(BaseEstimator):
             restart.check(Path(folder), run, **ways)
         elif resume:
             raise ValueError("There is no folder to resume from; expected folder=….")
-        memory.check(series.values.shape, self.window, config.batch_size)
+        memory.check(series.values.shape, self.window, config.batch_size, len(series.starts))
         runtime.reproducible(config.seed)
         prepared = prepare(series, self.window)
         self._say(*prepared.notes)

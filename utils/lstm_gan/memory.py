@@ -15,6 +15,8 @@ import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from utils.lstm_gan.levels import LARGEST_MAP
+
 MB = 10**6
 MOST_NUMBERS = 2**27  # that are trained on, as ``recipe`` thins longer data
 SCORED = 10_000  # windows at most
@@ -33,11 +35,12 @@ class Size:
     columns: int
     window: int
     batch_size: int
+    sequences: int = 1
 
     @property
     def windows(self) -> int:
-        """How many windows there are."""
-        return max(1, self.rows - self.window + 1)
+        """How many windows there are, at most."""
+        return max(1, self.rows - self.sequences * (self.window - 1))
 
     @property
     def numbers(self) -> int:
@@ -48,10 +51,13 @@ class Size:
 def level_map_bytes(window: int, components: int) -> tuple[int, int]:
     """Return the bytes of the discriminator's view of levels: that stay, and more to build it.
 
-    It is a matrix of (window·components)² numbers: float64 where it is made, float32 twice.
+    It is a matrix of (window·components)² numbers: two copies of float32 stay; where it is made
+    there are one of float64 and two more of float32. Of wide windows there is no matrix.
     """
+    if window * components > LARGEST_MAP:
+        return 0, 0
     numbers = (window * components) ** 2
-    return 4 * numbers, 12 * numbers
+    return 8 * numbers, 16 * numbers
 
 
 def estimate(size: Size) -> int:
@@ -67,10 +73,11 @@ def estimate(size: Size) -> int:
     windows = 8 * scored * size.numbers
     widest = max(JUDGE, size.columns)
     judges = min(os.cpu_count() or 1, 10) * 4 * scored * size.window * 2 * widest
+    copied = 8 * size.windows * size.numbers * (size.sequences > 1)  # of a single one: a view
     phases = (
-        7 * 8 * min(size.windows * size.numbers, CHUNK),  # the data are preconditioned
+        copied + 7 * 8 * min(size.windows * size.numbers, CHUNK),  # the data are preconditioned
         building,
-        graph + 2 * view,  # trained, and weights checked before they are stored
+        graph + view,  # trained, and weights checked before they are stored
         graph + 2 * 4 * CALIBRATED * size.numbers + 2 * latents,  # calibrated
         graph + 5 * windows + judges,  # scored
     )
@@ -87,14 +94,20 @@ def available() -> int | None:
     return min(known, default=None)
 
 
-def check(shape: tuple[int, ...], window: int, batch_size: int) -> None:
+def check(shape: tuple[int, ...], window: int, batch_size: int, sequences: int = 1) -> None:
     """Refuse a training on data (rows, columns) that needs more memory than there is.
+
+    Args:
+        shape: of the data, all sequences together.
+        window: rows in a window.
+        batch_size: windows in a step.
+        sequences: how many there are.
 
     Raises:
         ValueError: with the need, what there is, and what would fit.
     """
     rows, columns = shape
-    size, there = Size(rows, columns, window, batch_size), available()
+    size, there = Size(rows, columns, window, batch_size, sequences), available()
     need = estimate(size)
     if there is None or need <= there:
         return
