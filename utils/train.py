@@ -24,7 +24,7 @@ from utils.datasets import STOCKS, Series, load_stock, read_csv
 from utils.lstm_gan import restart, run_folder, run_lock
 from utils.lstm_gan.config import TrainingConfig
 from utils.lstm_gan.estimator import LstmGan
-from utils.lstm_gan.faults import FAILED, MachineError, explained
+from utils.lstm_gan.faults import FAILED, MachineError, explained, kept
 from utils.lstm_gan.strategies import (
     LOST,
     STRATEGIES,
@@ -73,8 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {error or 'There is not enough memory.'}", file=sys.stderr)
         return FAILED
     except KeyboardInterrupt as stop:
-        advice = "The same command with --resume goes on from the last checkpoint."
-        return command.stopped(stop, advice)
+        return command.stopped(stop, kept(_folder(options)))
     return 0
 
 
@@ -95,8 +94,7 @@ def run(options: argparse.Namespace) -> Path:
         batch_size=options.batch_size,
         seed=options.seed,
     )
-    name = Path(options.csv).stem if options.csv else options.series.lower()
-    folder = Path(options.out or Path("runs") / name)
+    folder = _folder(options)
     identity = run_folder.identity(series, options.window, gan.config())
     restart.check(folder, identity, resume=options.resume, overwrite=options.overwrite)
     runtime.reproducible(options.seed)
@@ -123,6 +121,11 @@ def run(options: argparse.Namespace) -> Path:
         report = gan.report(folder)
     print(f"Everything is in {folder}: open {report} first.")
     return folder
+
+
+def _folder(options: argparse.Namespace) -> Path:
+    name = Path(options.csv).stem if options.csv else options.series.lower()
+    return Path(options.out or Path("runs") / name)
 
 
 def _parser() -> argparse.ArgumentParser:

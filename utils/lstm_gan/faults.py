@@ -36,7 +36,9 @@ def explained(folder: Path) -> Iterator[None]:
         raise
     except (OSError, MemoryError, RuntimeError, tf.errors.OpError) as error:
         if sentence := explanation(error, folder):
-            raise MachineError(f"{sentence} {_kept(folder)}") from error
+            with contextlib.suppress(OSError):
+                checkpoints.remove_leftovers(folder / run_folder.CHECKPOINT)
+            raise MachineError(f"{sentence} {kept(folder)}") from error
         raise
 
 
@@ -58,12 +60,9 @@ def explanation(error: BaseException, folder: Path) -> str:
     return ""
 
 
-def _kept(folder: Path) -> str:
-    """Say from where the run can go on; remove what is left of a write."""
-    checkpoint = folder / run_folder.CHECKPOINT
-    with contextlib.suppress(OSError):
-        checkpoints.remove_leftovers(checkpoint)
-    done = checkpoints.steps(checkpoint)
+def kept(folder: Path) -> str:
+    """Return a sentence on where the run in a folder can go on from."""
+    done = checkpoints.steps(folder / run_folder.CHECKPOINT)
     if not done:
         return "There is no checkpoint yet: the same command starts again."
     return f"The checkpoint of step {done[-1]:,} is kept: the same command with --resume goes on."
