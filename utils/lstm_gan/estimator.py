@@ -439,5 +439,5 @@ class LstmGan(BaseEstimator):
         return hasattr(self, "generator_")
 
     def _say(self, *sentences: str) -> None:
-        if self.verbose:
+        if self.verbose and sentences:
             print(*sentences, sep="\n")
