@@ -15,12 +15,12 @@ import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from utils import runtime
 from utils.lstm_gan.levels import LARGEST_MAP
 
 MB = 10**6
 MOST_NUMBERS = 2**27  # that are trained on, as ``recipe`` thins longer data
 SCORED = 10_000  # windows at most
-CALIBRATED = 20_000  # windows that the margins are calibrated with
 CHUNK = 2**22  # numbers that are preconditioned at a time
 LATENTS, UNITS, JUDGE = 16, 64, 32  # of a time step, of an LSTM, of the strong judge
 VERSION_1 = ("memory.limit_in_bytes", "memory.usage_in_bytes")  # files of a control group
@@ -68,7 +68,8 @@ def estimate(size: Size) -> int:
     # Time steps are unrolled: each has its part of the graph, and its states in a batch.
     states = 4 * size.batch_size * (12 * UNITS * 8 + 40 * size.columns)
     graph = 180 * MB + size.window * (5 * MB + states)
-    latents = 4 * CALIBRATED * size.window * LATENTS
+    calibrated = runtime.budget(20_000, 1_000)  # windows, as ``recipe.calibrate`` takes them
+    latents = 4 * calibrated * size.window * LATENTS
     scored = min(size.windows, SCORED)
     windows = 8 * scored * size.numbers
     widest = max(JUDGE, size.columns)
@@ -78,7 +79,7 @@ def estimate(size: Size) -> int:
         copied + 7 * 8 * min(size.windows * size.numbers, CHUNK),  # the data are preconditioned
         building,
         graph + view,  # trained, and weights checked before they are stored
-        graph + 2 * 4 * CALIBRATED * size.numbers + 2 * latents,  # calibrated
+        graph + 2 * 4 * calibrated * size.numbers + 2 * latents,  # calibrated
         graph + 5 * windows + judges,  # scored
     )
     return stay + max(phases)
