@@ -25,6 +25,7 @@ from utils.datasets.windows import windows_of
 from utils.lstm_gan import memory, restart, run_folder, run_lock
 from utils.lstm_gan.callbacks import Callback
 from utils.lstm_gan.config import TrainingConfig
+from utils.lstm_gan.markdown import wrapped
 from utils.lstm_gan.networks import draw_latents
 from utils.lstm_gan.observations import observations
 from utils.lstm_gan.preconditioner import Preconditioner
@@ -172,7 +173,7 @@ class LstmGan(BaseEstimator):
         memory.check(series.values.shape, self.window, config.batch_size, len(series.starts))
         runtime.reproducible(config.seed)
         prepared = prepare(series, self.window)
-        self._say(*prepared.notes)
+        self._say(*map(wrapped, prepared.notes))
         trainer = build(prepared.preconditioner, prepared.normal_scores, config, strategy)
         run["schedule"] = restart.schedule_from(None, 0, config.steps)
         checkpoint = None if folder is None else Path(folder) / run_folder.CHECKPOINT
@@ -286,7 +287,7 @@ class LstmGan(BaseEstimator):
         return score_table(real, samples, bootstrap(self, self._data(X), len(real)), self.seconds_)
 
     def report(self, folder: str | Path, X: Any = None) -> Path:
-        """Write report.md with its pictures, samples.npz and samples.csv; return the report's path.
+        """Write report.md, its pictures, scores.csv and the samples; return the report's path.
 
         Args:
             folder: where to; made if it is not there.
@@ -296,16 +297,17 @@ class LstmGan(BaseEstimator):
             ValueError: as ``evaluate``.
             OSError: if the folder cannot be written.
         """
-        from utils.lstm_gan.report import bootstrap, score_table, write_report, write_samples
+        from utils.lstm_gan import report
 
         real, samples = self._real_and_samples(X)
-        resampled = bootstrap(self, self._data(X), len(real))
-        table = score_table(real, samples, resampled, self.seconds_)
-        self._say("", table.to_string(), "")
+        resampled = report.bootstrap(self, self._data(X), len(real))
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        write_samples(folder, samples, self.to_frame(samples))
-        return write_report(folder, self, self._data(X), table, real, samples)
+        table = report.score_table(real, samples, resampled, self.seconds_)
+        report.write_scores(folder / "scores.csv", table)
+        self._say(report.on_screen(table, len(real)))
+        report.write_samples(folder, samples, self.to_frame(samples))
+        return report.write_report(folder, self, self._data(X), table, real, samples)
 
     def _data(self, X: Any) -> Series:
         self._check_fitted()

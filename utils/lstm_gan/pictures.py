@@ -31,6 +31,7 @@ class Picture(NamedTuple):
     draw: Callable[..., Any]
     arguments: tuple[Any, ...]
     caption: str = ""  # a sentence under the title
+    alt: str = ""  # what is to be seen, in words; "": the title
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ def draw_pictures(
             lines += [sentence, ""]
             continue
         lines += [picture.caption, ""] if picture.caption else []
-        lines += [f"![{picture.title}]({picture.name}.png)", ""]
+        lines += [f"![{picture.alt or picture.title}]({picture.name}.png)", ""]
     return lines
 
 

@@ -1,93 +1,72 @@
-"""The report of a run: scores, ranges and pictures."""
+"""The report of a run: what the scores say, what is wrong, the data, pictures, and how to go on."""
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable
+import json
+import platform
+import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
 from utils import runtime
+from utils.datasets.relations import find_relations
 from utils.datasets.series import Series
-from utils.datasets.windows import windows_of
-from utils.evaluation.baselines import bootstrap_innovations
-from utils.evaluation.scores import (
-    MINIMUM_WINDOWS,
-    STRONG_JUDGE,
-    chance_mean,
-    discriminative_score,
-    predictive_score,
-    real_versus_real,
-)
 from utils.files import replacing, write_text
-from utils.plots.series import autocorrelations, embedding, losses, marginals, real_beside_generated
+from utils.lstm_gan import run_folder
+from utils.lstm_gan.captions import pictures_of
+from utils.lstm_gan.findings import Compared, Finding, find
+from utils.lstm_gan.markdown import Column, escape, sentence, table, wrapped, written
+from utils.lstm_gan.pictures import Labels, draw_pictures
+from utils.lstm_gan.scores import (
+    FEWEST_WINDOWS,
+    LOWER,
+    bootstrap,
+    bound_by_chance,
+    score_table,
+    verdict,
+    write_scores,
+)
 
 if TYPE_CHECKING:
     from utils.lstm_gan.estimator import LstmGan
 
+__all__ = [
+    "bootstrap",
+    "on_screen",
+    "score_table",
+    "write_csv",
+    "write_report",
+    "write_samples",
+    "write_scores",
+]
+
 MOST_PANELS = 12  # columns in a picture
-# What lies beside the report, and how to go on.
+MOST_COLUMNS = 12  # in the table of quantiles
+QUANTILES = (0.01, 0.25, 0.5, 0.75, 0.99)
 FILES = (
-    "- `samples.npz`: the generated windows, key `samples`, (windows, time, features).",
-    "- `samples.csv`: the same, one row a time step, with dates where the data had them.",
-    "- More windows: `python -m utils.sample FOLDER --windows 5000 --out synthetic.csv`, or in "
-    'Python `LstmGan.load("FOLDER").sample_frame(5000, seed=7)`.',
-    "",
+    "`report.md`: this report. The pictures beside it belong to it.",
+    "`scores.csv`: the scores with all their digits.",
+    "`samples.csv`: the generated windows as a long table: window, date or step, the columns.",
+    "`samples.npz`: the same as an array (windows, time, features), key `samples`.",
+    "`config.json`: what was trained on what. `history.csv`: the losses, step by step.",
+    "`generator.weights.h5`, `discriminator.weights.h5`, `preconditioner.npz`, "
+    "`calibration.npz`: the trained LSTM-GAN, which `LstmGan.load` reads.",
 )
-FEWEST_WINDOWS = 2 * MINIMUM_WINDOWS  # scored; the floor needs two halves
-
-
-def bootstrap(gan: LstmGan, series: Series, count: int) -> np.ndarray:
-    """Return ``count`` windows of the VAR bootstrap, in the data's units: the baseline.
-
-    It keeps by construction what the LSTM-GAN keeps.
-    """
-    encoded = windows_of(gan.structure_.encode(series.sequences()), gan.preconditioner_.window)
-    scores = gan.preconditioner_.transform(encoded)
-    resampled = bootstrap_innovations(scores, count, seed=3)
-    made = gan.preconditioner_.inverse_transform(resampled)
-    return copy.deepcopy(gan.structure_).calibrate(made).decode(made)
-
-
-def score_table(
-    real: np.ndarray, samples: np.ndarray, resampled: np.ndarray, seconds: float
-) -> pd.DataFrame:
-    """Score the samples, the VAR bootstrap, and real windows against real ones.
-
-    All windows are (windows, time, features) in the data's units; ``seconds`` is what training
-    took, not a number where that is not known. Under the quick profile the judges are trained
-    for a few steps only: the numbers then mean nothing. With too few windows to split,
-    the scores are left out.
-    """
-    sets = {"LSTM-GAN": samples, "VAR bootstrap": resampled, "real vs real (floor)": None}
-    table = pd.DataFrame(columns=["discriminative", "strong judge", "predictive", "seconds"])
-    for name, windows in runtime.progress(sets.items(), desc="scoring", unit="set"):
-        took = f"{seconds:.0f}" if windows is samples and np.isfinite(seconds) else "–"
-        table.loc[name] = [*_scores(real, windows), took]
-    return table
-
-
-def _scores(real: np.ndarray, windows: np.ndarray | None) -> list[str]:
-    """Return the three scores of ``windows``, or of real windows against real ones if None."""
-    if len(real) < FEWEST_WINDOWS:
-        return ["–"] * 3
-    short = runtime.budget(full={}, quick={"steps": 20, "repeats": 1})
-    strong = STRONG_JUDGE | {"repeats": 2} | short
-    if windows is None:
-        return [
-            str(real_versus_real(real, **short)),
-            str(real_versus_real(real, **strong)),
-            str(predictive_score(real, real, **short)),
-        ]
-    return [
-        str(discriminative_score(real, windows, **short)),
-        str(discriminative_score(real, windows, **strong)),
-        str(predictive_score(real, windows, **short)),
-    ]
+LIMITS = (
+    "No forecast: dates only label the rows. A window is one that could have been, not one that "
+    "will be (lesson 04 forecasts).",
+    "Not for risk: the largest changes, losses or loads of the windows are not those of reality. "
+    "See above by how much they differ, and lesson 00.",
+    "Not private: a generator may repeat what it was trained on, and that can be found out "
+    "(lesson 17). Whoever may not see the data may not see the windows either.",
+    "Nothing beyond the data: values stay between the smallest and the largest of the data, and "
+    "what never happened there does not happen here.",
+    "A good score means that these judges saw no difference. Another question may need another "
+    "test (lesson 12).",
+)
 
 
 def write_samples(folder: Path, samples: np.ndarray, table: pd.DataFrame) -> None:
@@ -103,117 +82,225 @@ def write_csv(path: Path, table: pd.DataFrame) -> None:
         table.to_csv(temporary, index=False, lineterminator="\n")
 
 
+def on_screen(scores: pd.DataFrame, count: int) -> str:
+    """Return the scores of ``count`` windows as the terminal shows them, with the verdict."""
+    said = verdict(scores, count)
+    return f"\nScores ({LOWER}):\n{scores.to_string()}\n\n{wrapped(said.sentence)}\n"
+
+
 def write_report(
     folder: Path,
     gan: LstmGan,
     series: Series,
-    table: pd.DataFrame,
+    scores: pd.DataFrame,
     real: np.ndarray,
     samples: np.ndarray,
 ) -> Path:
     """Write report.md and its pictures; return its path.
 
+    The report is written before the first picture is drawn, and again with the pictures.
+
     Args:
         folder: where to.
         gan: a trained LSTM-GAN.
         series: the data.
-        table: the scores.
+        scores: of ``score_table``.
         real: windows of the data that are scored, (windows, time, features).
         samples: as many generated windows.
     """
-    columns = series.columns[:MOST_PANELS]
-    shown = real[..., :MOST_PANELS], samples[..., :MOST_PANELS], columns
-    pictures: dict[str, tuple[str, Callable[..., Any], tuple[Any, ...]]] = {
-        "losses": ("The two losses", losses, (gan.history_,)),
-        "paths": ("Real beside generated windows", real_beside_generated, shown),
-        "marginals": ("Distribution of each column", marginals, shown),
-        "autocorrelation": ("Autocorrelation within a window", autocorrelations, shown),
-    }
-    if not gan.history_["step"]:
-        del pictures["losses"]  # of weights that were shipped, no history is
-    if len(real) >= FEWEST_WINDOWS:
-        pictures |= {
-            "pca": ("Windows in their principal plane", embedding, (real, samples, "pca")),
-            "tsne": ("Windows arranged by t-SNE", embedding, (real, samples, "tsne")),
-        }
-    held_out = 2 * (len(real) - int(0.8 * len(real)))  # real and generated, a fifth of each
-    by_chance = chance_mean(held_out)
-    lines = [
-        f"# LSTM-GAN on {series.name}",
+    decimals = gan.layout_.decimals
+    columns = written(series.columns, series.units, series.values, decimals)
+    sequences = series.sequences()
+    # As they stand in samples.csv.
+    rounded = np.stack(
+        [
+            samples[..., i] if places is None else np.round(samples[..., i], places)
+            for i, places in enumerate(decimals)
+        ],
+        axis=-1,
+    )
+    relations = [
+        relation
+        for relation in find_relations(sequences, series.columns, decimals)
+        if relation.share == 1
+    ]
+    found = find(Compared(sequences, rounded, columns), relations)
+    before = [
+        f"# LSTM-GAN on {escape(series.name)}",
         "",
-        f"{runtime.report()}.",
-        f"{gan.config_.steps} training steps, seed {gan.config_.seed}, "
-        f"windows of {gan.preconditioner_.window} rows. Data: {series.source}.",
+        *_verdict(scores, len(real), found),
+        *_scores(scores, len(real)),
+        *_findings(found),
+        "## What the data hold, and what was left out or assumed",
         "",
-        "## What the data hold",
+        *(f"- {sentence(note)}" for note in gan.notes_ or series.notes),
         "",
-        *(f"- {sentence}" for sentence in gan.notes_),
+        *_ranges(series, rounded, columns),
+    ]
+    after = [
+        *_again(folder),
+        "## Files",
         "",
+        *(f"- {line}" for line in FILES),
+        "",
+        "## Limits",
+        "",
+        *(f"- {line}" for line in LIMITS),
+        "",
+        *_made(gan, series),
+    ]
+    path = folder / "report.md"
+    write_text(path, "\n".join([*before, *after]))
+    say = (lambda text: print(wrapped(text))) if gan.verbose else (lambda text: None)
+    if wrong := _wrong(found):
+        say(f"{wrong}\n")
+    labels = Labels.of(series.columns)
+    drawn = draw_pictures(
+        folder,
+        pictures_of(
+            gan.history_,
+            real,
+            samples,
+            series.columns,
+            labels.names,
+            MOST_PANELS,
+            len(real) >= FEWEST_WINDOWS,
+        ),
+        labels,
+        say=say,
+    )
+    heading = ["## Pictures", ""]
+    if len(columns) > MOST_PANELS:
+        heading += [
+            f"The pictures of single columns show the first {MOST_PANELS} of {len(columns)}.",
+            "",
+        ]
+    drawn = [f"#{line}" if line.startswith("## ") else line for line in drawn]
+    write_text(path, "\n".join([*before, *heading, *drawn, *after]))
+    return path
+
+
+def _verdict(scores: pd.DataFrame, count: int, found: list[Finding]) -> list[str]:
+    said = verdict(scores, count)
+    lines = [f"**{said.sentence}**", ""]
+    lines += [f"- {detail}" for detail in said.details]
+    if wrong := _wrong(found):
+        lines.append(f"- **{wrong}** See below.")
+    return [*lines, ""] if lines[-1] else lines
+
+
+def _wrong(found: list[Finding]) -> str:
+    """Return a sentence about what is wrong; "" if nothing is."""
+    subjects = [_small(finding.subject) for finding in found if finding.wrong]
+    return f"Wrong, whatever the judges say: {'; '.join(subjects)}." if subjects else ""
+
+
+def _small(subject: str) -> str:
+    return subject[0].lower() + subject[1:]
+
+
+def _scores(scores: pd.DataFrame, count: int) -> list[str]:
+    names = [escape(str(name)) for name in scores.index]
+    rows = [[name, *map(str, row)] for name, row in zip(names, scores.to_numpy(), strict=True)]
+    lines = ["## Scores", "", f"{LOWER[0].upper()}{LOWER[1:]}.", ""]
+    lines += table(["", *scores.columns], rows)
+    if count < FEWEST_WINDOWS:
+        return [*lines, f"There are {count} windows, too few to score.", ""]
+    return [
+        *lines,
+        "The discriminative score is |accuracy − ½| of a small GRU that tells real from generated "
+        "windows: 0 is guessing, 0.5 is always right. The strong judge is a larger GRU. The "
+        "predictive score is the error, on real windows, of a predictor that was trained on "
+        "generated ones. The VAR bootstrap is a linear model. By chance alone a perfect generator "
+        f"scores up to {bound_by_chance(count, 10):.3f} with ten judges and "
+        f"{bound_by_chance(count, 2):.3f} with two (39 times in 40). The last row sets one half of "
+        f"the real windows against the other, so chance gives more there: up to "
+        f"{bound_by_chance(count // 2, 10):.3f} and {bound_by_chance(count // 2, 2):.3f}.",
+        "",
+    ]
+
+
+def _findings(found: list[Finding]) -> list[str]:
+    lines = ["## What is wrong, and what to know", ""]
+    for finding in found:
+        subject = f"Wrong: {_small(finding.subject)}" if finding.wrong else finding.subject
+        lines += [f"**{subject}.** {finding.sentence}", ""]
+        if finding.rows:
+            lines += table(finding.header, finding.rows)
+    return lines
+
+
+def _ranges(series: Series, samples: np.ndarray, columns: list[Column]) -> list[str]:
+    """Return the quantiles of each column, real above generated; the most different if many."""
+    apart, rows = [], []
+    for i, column in enumerate(columns):
+        real, generated = (
+            np.quantile(values, QUANTILES, method="inverted_cdf")
+            for values in (series.values[:, i], samples[..., i].ravel())
+        )
+        width = np.abs(real).max() if real[-1] == real[0] else real[-1] - real[0]
+        apart.append(np.abs(generated - real).max() / width if width else 0.0)
+        unit = f" ({escape(column.unit)})" if column.unit else ""
+        rows.append(
+            [
+                [f"{escape(column.name)}{unit}", "real", *map(column.write, real)],
+                ["", "generated", *map(column.write, generated)],
+            ]
+        )
+    chosen = list(range(len(columns)))
+    cut = ""
+    if len(chosen) > MOST_COLUMNS:
+        chosen = sorted(np.argsort(-np.array(apart), kind="stable")[:MOST_COLUMNS].tolist())
+        cut = f" Of {len(columns)} columns these are the {MOST_COLUMNS} that differ most."
+    names = ("1%", "25%", "median", "75%", "99%")
+    return [
         "## Ranges",
         "",
-        _markdown(_ranges(series, samples)),
+        f"Quantiles in the data's units.{cut} Generated values never leave the range of the data, "
+        "so that its smallest and largest value tell nothing.",
         "",
-        "In the data's units. Generated values never leave the range of the data.",
+        *table(["", "", *names], [row for i in chosen for row in rows[i]], left=2),
+    ]
+
+
+def _again(folder: Path) -> list[str]:
+    name = shlex.quote(str(folder))
+    return [
+        "## Load it, and sample again",
         "",
-        "## Scores",
+        "More windows, and one long series with dates that go on, from the command line:",
         "",
-        _markdown(table),
+        "```sh",
+        f"python -m utils.sample {name} --windows 5000 --out windows.csv",
+        f"python -m utils.sample {name} --length 2000 --out series.csv",
+        "```",
         "",
-        "Lower is better. The discriminative score is |accuracy − ½| of a small GRU that tells "
-        "real from generated; the strong judge is a larger one; the predictive score is the "
-        "error, on real windows, of a predictor trained on generated ones. Mean ± standard "
-        "deviation over the judges. By chance alone a perfect generator scores about "
-        f"{by_chance:.3f}, and {by_chance * 2**0.5:.3f} in the last row, which sets one half of "
-        "the real windows against the other and so tests its judges on half as many.",
+        "In Python:",
+        "",
+        "```python",
+        "from utils import LstmGan",
+        "",
+        f"gan = LstmGan.load({json.dumps(folder.as_posix(), ensure_ascii=False)})",
+        "windows = gan.sample(5000, seed=7)  # (windows, time, features)",
+        "table = gan.sample_frame(5000, seed=7)  # the same, as a long table with dates",
+        "```",
         "",
     ]
-    if len(real) < FEWEST_WINDOWS:
-        lines += [f"There are {len(real)} windows, too few to score.", ""]
-    if runtime.profile() == "quick":
-        lines += [
-            "The quick profile cuts training and judges short: these scores mean nothing.",
-            "",
-        ]
-    if len(series.columns) > MOST_PANELS:
-        lines += [
-            f"The pictures of single columns show the first {MOST_PANELS} of "
-            f"{len(series.columns)}.",
-            "",
-        ]
-    for name, (title, draw, arguments) in pictures.items():
-        draw(*arguments)
-        with replacing(folder / f"{name}.png") as path:
-            plt.gcf().savefig(path, dpi=100)
-        plt.close("all")
-        lines += [f"## {title}", "", f"![{title}]({name}.png)", ""]
-    lines += ["## Files", "", *(line.replace("FOLDER", str(folder)) for line in FILES)]
-    write_text(folder / "report.md", "\n".join(lines))
-    return folder / "report.md"
 
 
-def _ranges(series: Series, samples: np.ndarray) -> pd.DataFrame:
-    """Return the smallest, the median and the largest value of each column, real and generated."""
-    # As many digits as it takes to tell values apart where they are large and vary little.
-    low, high = series.values.min(axis=0), series.values.max(axis=0)
-    size = np.maximum(np.abs(low), np.abs(high))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = np.log10(size / (high / 2 - low / 2))
-    digits = np.where(high > low, np.clip(5 + ratio, 6, 17), 17).astype(int)
-    table = pd.DataFrame({"unit": [unit or "–" for unit in series.units]})
-    parts = (("real", series.values), ("generated", samples.reshape(-1, samples.shape[-1])))
-    for what, summary in (("smallest", np.min), ("median", np.median), ("largest", np.max)):
-        for name, rows in parts:
-            values = zip(summary(rows, axis=0), digits, strict=True)
-            table[f"{what}, {name}"] = [f"{value:.{count}g}" for value, count in values]
-    table.index = pd.Index([name.replace("|", "\\|") for name in series.columns])
-    return table
-
-
-def _markdown(table: pd.DataFrame) -> str:
-    header = ["", *table.columns]
-    rows = [
-        header,
-        ["---"] * len(header),
-        *([name, *row] for name, row in zip(table.index, table.to_numpy(), strict=True)),
+def _made(gan: LstmGan, series: Series) -> list[str]:
+    run = run_folder.identity(series, gan.preconditioner_.window, gan.config_)
+    took = f", {gan.seconds_:.0f} seconds" if np.isfinite(gan.seconds_) else ""
+    rate = gan.config_.learning_rate
+    lines = [
+        f"Data: {sentence(series.source)}; {len(series.values):,} rows of {len(series.columns)} "
+        f"columns, SHA-256 of the numbers `{run['data']['sha256']}`.",
+        f"Training: {gan.config_.steps:,} steps of {gan.config_.batch_size} windows of "
+        f"{gan.preconditioner_.window} rows, seed {gan.config_.seed}{took}. Learning rate: "
+        f"{rate:g}, by a cosine down to {rate * gan.config_.cosine_alpha:g}.",
+        f"Versions: {runtime.report()} · NumPy {np.__version__} · Python "
+        f"{platform.python_version()}.",
+        "Generated windows: seed 2. The same data, settings and versions on the same machine give "
+        "the same numbers.",
     ]
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    return ["## How it was made", "", *(f"- {line}" for line in lines), ""]
