@@ -176,10 +176,10 @@ def largest_changes(compared: Compared) -> Finding | None:
     if not rows:
         return None
     rows.sort(key=lambda row: -row[0])
-    worst, beyond, cells = rows[0]
+    worst, beyond, (name, *_) = rows[0]
     wrong = worst > SHARP
     sentence = (
-        f"The largest change of {cells[0]} is {worst:.1f} times the largest real one; "
+        f"The largest change of {name} is {worst:.1f} times the largest real one; "
         f"{percent(beyond)} of the windows hold a change beyond the real ones."
         if wrong
         else "No generated change is much larger than the largest real one."

@@ -53,7 +53,7 @@ FILES = (
     "`samples.npz`: the same as an array (windows, time, features), key `samples`.",
     "`config.json`: what was trained on what. `history.csv`: the losses, step by step.",
     "`generator.weights.h5`, `discriminator.weights.h5`, `preconditioner.npz`, "
-    "`calibration.npz`: the trained LSTM-GAN, which `LstmGan.load` reads.",
+    "`calibration.npz`, `structure.json`: the trained LSTM-GAN, which `LstmGan.load` reads.",
 )
 LIMITS = (
     "No forecast: dates only label the rows. A window is one that could have been, not one that "
