@@ -5,6 +5,7 @@ import itertools
 import re
 from types import SimpleNamespace
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -14,6 +15,7 @@ from utils.datasets.frames import Layout
 from utils.evaluation import Score, chance_mean
 from utils.lstm_gan import TrainingConfig, captions, findings, markdown, report, scores
 from utils.lstm_gan.markdown import Column
+from utils.plots.tails import change_sizes
 
 SETS = (scores.OURS, scores.BASELINE, scores.FLOOR)
 MANY = 2_000  # windows of which chance gives little
@@ -478,6 +480,34 @@ def test_pictures_have_words(written):
     assert "High" in drawn[1].alt
 
 
+def test_schedules_are_listed(written):
+    schedule = [{"from_step": 0, "steps": 1}, {"from_step": 1, "steps": 2000}]
+    text, _ = written(["x"], _run={"schedule": schedule})
+    assert "from step 0 as a run of 1 steps; from step 1 as a run of 2,000 steps" in text
+    assert "Schedules" not in written(["x"], _run={"schedule": schedule[:1]})[0]
+
+
+def test_the_sizes_of_changes_drawn():
+    real, windows = noise(50, 6, 2), noise(50, 6, 2, seed=1)
+    windows[0, 1, 1] = 1000
+    axes = change_sizes(real, windows, ["x", "y"])
+    line, generated = axes[1].get_lines()
+    sizes = np.abs(np.diff(real[..., 1], axis=1)).ravel()
+    x, y = line.get_data()
+    assert y[0] == 1
+    assert (x[0], x[-1]) == (sizes.min(), sizes.max())
+    share = (sizes >= x[250]).mean()
+    assert y[250] == pytest.approx(share)
+    assert generated.get_xdata()[-1] > 990
+    plt.close("all")
+    change_sizes(np.ones((5, 6, 1)), np.ones((5, 6, 1)), ["x"])  # nothing changes
+    plt.close("all")
+    with pytest.raises(ValueError, match="1 time step; expected at least 2"):
+        change_sizes(real[:, :1], windows[:, :1], ["x", "y"])
+    with pytest.raises(ValueError, match="1 names for 2 features"):
+        change_sizes(real, windows, ["x"])
+
+
 def test_pictures_of_two_rows_and_few_windows():
     gan, series, real, samples = run_of(["x"])
     few = slice(0, 5), slice(0, 2)
@@ -485,7 +515,7 @@ def test_pictures_of_two_rows_and_few_windows():
         {"step": []}, real[few], samples[few], series.columns, series.columns, 12, False
     )
     assert [picture.name for picture in pictures] == ["paths", "marginals", "autocorrelation"]
-    assert "They share" in pictures[1].alt
+    assert "The two share" in pictures[1].alt
     flat = np.ones_like(real)
     pictures = captions.pictures_of(gan.history_, flat, flat, ["x"], ["x"], 12, True)
     assert "Nothing varies here." in pictures[3].alt

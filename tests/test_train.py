@@ -272,7 +272,9 @@ def test_the_report_says_what_it_saw(ugly):
         assert re.search(expected, report), (expected, report)
     lines = report[report.index("## Ranges") :].splitlines()
     far = next(i for i, line in enumerate(lines) if line.startswith("| far | real |"))
-    least, generated = (float(line.split(" | ")[2].replace(",", "")) for line in lines[far : far + 2])
+    least, generated = (
+        float(line.split(" | ")[2].replace(",", "")) for line in lines[far : far + 2]
+    )
     assert least == pytest.approx(ugly[1]["far"].min(), rel=1e-12)  # 1% of 70 rows: the smallest
     assert 1e9 - 1 < generated < 1e9 + 1
     assert any(line.startswith(r"| rain\|mm | real |") for line in lines)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from utils.evaluation.facts import autocorrelation
 from utils.lstm_gan.markdown import escape, percent
 from utils.lstm_gan.pictures import Picture
 from utils.plots.series import autocorrelations, embedding, losses, marginals, real_beside_generated
+from utils.plots.tails import change_sizes
 
 POINTS = 500  # windows of each set in the plane, as ``embedding`` draws them
 BINS = 40
@@ -73,21 +75,25 @@ def pictures_of(
         ),
     ]
     if real.shape[1] > 2:
+        of_sizes = functools.partial(
+            autocorrelations, title="Autocorrelation of the size of the changes"
+        )
         sizes = np.abs(changes[0]), np.abs(changes[1]), changes[2]
         pictures += [
             _picture(
                 "changes",
-                "Distribution of the changes from row to row",
-                (marginals, changes),
-                f"Histograms of the changes of {names_of_all}, real and generated overlaid.",
-                _overlap(*changes[:2], told),
-                "As above. A generated area that reaches further out than the real one means jumps "
-                "that the data do not have.",
+                "How large the changes from row to row are",
+                (change_sizes, shown),
+                f"For {names_of_all} the share of changes that are at least so large, both axes "
+                "logarithmic.",
+                _rare(*changes[:2], told),
+                "At a height of 0.01 lies what one change in a hundred reaches. A generated line "
+                "further to the right means jumps that the data do not have.",
             ),
             _picture(
                 "clustering",
                 "Autocorrelation of the size of the changes",
-                (autocorrelations, sizes),
+                (of_sizes, sizes),
                 f"Autocorrelation of the absolute changes of {names_of_all}, lag by lag.",
                 _apart(*sizes[:2], told),
                 "Above zero means that large changes follow large ones, as in calm and wild times "
@@ -136,8 +142,8 @@ def _losses(history: Mapping[str, Sequence[float]]) -> Picture:
         "The two losses",
         (losses, (history,)),
         f"The losses of discriminator and generator over {len(history['step']):,} steps.",
-        f"In the last tenth they are {ends[0]:.3f} (discriminator) and {ends[1]:.3f} (generator) "
-        "on average.",
+        f"In the last tenth of the steps the discriminator's loss is {ends[0]:.3f} on average, the "
+        f"generator's {ends[1]:.3f}.",
         "Neither loss goes to zero in a game of two. They should settle; one that runs away means "
         "a training that failed.",
     )
@@ -162,8 +168,8 @@ def _heights(real: np.ndarray, fake: np.ndarray, names: Sequence[str]) -> str:
         apart.append(moved / (high - low) if high > low else 0.0)
     worst, name = _worst(apart, names)
     return (
-        f"The two medians are furthest apart in {name}: by {percent(worst)} of the width of its "
-        "middle half."
+        f"The medians of real and generated values are furthest apart in {name}: by "
+        f"{percent(worst)} of the width of its middle half."
     )
 
 
@@ -177,10 +183,30 @@ def _overlap(real: np.ndarray, fake: np.ndarray, names: Sequence[str]) -> str:
         missing.append(1 - np.minimum(*counts).sum())
     worst, name = _worst(missing, names)
     if len(names) == 1:
-        return f"They share {percent(1 - worst)} of their area."
+        return f"The two share {percent(1 - worst)} of their area."
     return (
-        f"They share {percent(1 - float(np.mean(missing)))} of their area on average, and "
-        f"{percent(1 - worst)} in {name}, the least."
+        f"The real and the generated histogram of a column share "
+        f"{percent(1 - float(np.mean(missing)))} of their area on average; the least is "
+        f"{percent(1 - worst)}, in {name}."
+    )
+
+
+def _rare(real: np.ndarray, fake: np.ndarray, names: Sequence[str]) -> str:
+    """Say what one change in a thousand reaches, where the two sets differ most."""
+    sizes = [
+        np.quantile(np.abs(changes), 0.999, axis=(0, 1), method="inverted_cdf")
+        for changes in (real, fake)
+    ]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratios = sizes[1] / sizes[0]
+    apart = np.where(np.isfinite(ratios) & (ratios > 0), np.abs(np.log(ratios)), 0)
+    worst, name = _worst(list(apart), names)
+    if not worst:
+        return "One change in a thousand reaches as far in both."
+    ratio = float(ratios[int(apart.argmax())])
+    return (
+        f"One change in a thousand reaches {ratio:.2f} times as far in generated windows as in "
+        f"real ones in {name}, where the two differ most."
     )
 
 

@@ -188,8 +188,8 @@ def largest_changes(compared: Compared) -> Finding | None:
         "Largest change from one row to the next",
         wrong,
         f"{sentence} Changes are in units of the column; in brackets, where all values are "
-        "positive, as a share of the row before. The times are the larger of the two ratios; the "
-        f"more windows there are, the larger the largest.{_cut(len(rows))}",
+        "positive, as a share of the row before. The times are the larger of the two ratios. The "
+        f"largest of many windows is larger than that of few.{_cut(len(rows))}",
         ("column", "real", "generated", "times", "windows beyond"),
         tuple(cells for _, _, cells in rows[:MOST_ROWS]),
     )

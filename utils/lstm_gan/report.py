@@ -303,4 +303,12 @@ def _made(gan: LstmGan, series: Series) -> list[str]:
         "Generated windows: seed 2. The same data, settings and versions on the same machine give "
         "the same numbers.",
     ]
+    # Of a run that was resumed for more steps.
+    schedule = getattr(gan, "_run", {}).get("schedule", ())
+    if len(schedule) > 1:
+        parts = "; ".join(
+            f"from step {part['from_step']:,} as a run of {part['steps']:,} steps"
+            for part in schedule
+        )
+        lines.insert(2, f"Schedules of the learning rate: {parts}.")
     return ["## How it was made", "", *(f"- {line}" for line in lines), ""]
