@@ -15,7 +15,7 @@ from utils.datasets.frames import Layout
 from utils.evaluation import Score, chance_mean
 from utils.lstm_gan import TrainingConfig, captions, findings, markdown, report, scores
 from utils.lstm_gan.markdown import Column
-from utils.plots.tails import change_sizes
+from utils.plots.tails import sizes_reached
 
 SETS = (scores.OURS, scores.BASELINE, scores.FLOOR)
 MANY = 2_000  # windows of which chance gives little
@@ -487,25 +487,33 @@ def test_schedules_are_listed(written):
     assert "Schedules" not in written(["x"], _run={"schedule": schedule[:1]})[0]
 
 
-def test_the_sizes_of_changes_drawn():
+def test_sizes_drawn():
     real, windows = noise(50, 6, 2), noise(50, 6, 2, seed=1)
-    windows[0, 1, 1] = 1000
-    axes = change_sizes(real, windows, ["x", "y"])
+    windows[0, 1, 1] = -1000
+    axes = sizes_reached(real, windows, ["x", "y"])
     line, generated = axes[1].get_lines()
-    sizes = np.abs(np.diff(real[..., 1], axis=1)).ravel()
+    sizes = np.abs(real[..., 1])
     x, y = line.get_data()
     assert y[0] == 1
     assert (x[0], x[-1]) == (sizes.min(), sizes.max())
-    share = (sizes >= x[250]).mean()
-    assert y[250] == pytest.approx(share)
-    assert generated.get_xdata()[-1] > 990
+    assert y[250] == pytest.approx((sizes >= x[250]).mean())
+    assert generated.get_xdata()[-1] == 1000
     plt.close("all")
-    change_sizes(np.ones((5, 6, 1)), np.ones((5, 6, 1)), ["x"])  # nothing changes
+    sizes_reached(np.zeros((5, 6, 1)), np.zeros((5, 6, 1)), ["x"])  # nothing changes
     plt.close("all")
-    with pytest.raises(ValueError, match="1 time step; expected at least 2"):
-        change_sizes(real[:, :1], windows[:, :1], ["x", "y"])
     with pytest.raises(ValueError, match="1 names for 2 features"):
-        change_sizes(real, windows, ["x"])
+        sizes_reached(real, windows, ["x"])
+
+
+def test_changes_of_positive_columns_are_relative():
+    _, _, real, samples = run_of(["x", "y"])
+    real, samples = real + [500, -500], samples + [500, -500]
+    names = ["x", "y"]
+    pictures = captions.pictures_of({"step": []}, real, samples, names, names, 12, False)
+    changes, _, called = next(each for each in pictures if each.name == "changes").arguments
+    assert called == ["x (%)", "y"]
+    assert changes[3, 2, 0] == pytest.approx(100 * (real[3, 3, 0] / real[3, 2, 0] - 1))
+    assert changes[3, 2, 1] == real[3, 3, 1] - real[3, 2, 1]
 
 
 def test_pictures_of_two_rows_and_few_windows():

@@ -14,7 +14,7 @@ from utils.evaluation.facts import autocorrelation
 from utils.lstm_gan.markdown import escape, percent
 from utils.lstm_gan.pictures import Picture
 from utils.plots.series import autocorrelations, embedding, losses, marginals, real_beside_generated
-from utils.plots.tails import change_sizes
+from utils.plots.tails import sizes_reached
 
 POINTS = 500  # windows of each set in the plane, as ``embedding`` draws them
 BINS = 40
@@ -75,18 +75,23 @@ def pictures_of(
         ),
     ]
     if real.shape[1] > 2:
+        sizes = np.abs(changes[0]), np.abs(changes[1]), changes[2]
         of_sizes = functools.partial(
             autocorrelations, title="Autocorrelation of the size of the changes"
         )
-        sizes = np.abs(changes[0]), np.abs(changes[1]), changes[2]
+        reached = functools.partial(
+            sizes_reached, title="Share of the changes from row to row that are at least so large"
+        )
+        relative = _relative(*shown)
         pictures += [
             _picture(
                 "changes",
                 "How large the changes from row to row are",
-                (change_sizes, shown),
+                (reached, relative),
                 f"For {names_of_all} the share of changes that are at least so large, both axes "
                 "logarithmic.",
-                _rare(*changes[:2], told),
+                _rare(*relative[:2], told),
+                "Of columns that are always positive, changes are in per cent of the row before. "
                 "At a height of 0.01 lies what one change in a hundred reaches. A generated line "
                 "further to the right means jumps that the data do not have.",
             ),
@@ -189,6 +194,19 @@ def _overlap(real: np.ndarray, fake: np.ndarray, names: Sequence[str]) -> str:
         f"{percent(1 - float(np.mean(missing)))} of their area on average; the least is "
         f"{percent(1 - worst)}, in {name}."
     )
+
+
+def _relative(
+    real: np.ndarray, fake: np.ndarray, labels: list[str]
+) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """Return changes from row to row, in per cent of the row before where all is positive."""
+    changes, names = [np.diff(windows, axis=1) for windows in (real, fake)], list(labels)
+    for feature, name in enumerate(labels):
+        if min(real[..., feature].min(), fake[..., feature].min()) > 0:
+            names[feature] = f"{name} (%)"
+            for made, windows in zip(changes, (real, fake), strict=True):
+                made[..., feature] *= 100 / windows[:, :-1, feature]
+    return changes[0], changes[1], names
 
 
 def _rare(real: np.ndarray, fake: np.ndarray, names: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""A picture of how often a series changes by how much."""
+"""A picture of how often values, such as changes from row to row, are how large."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from utils.plots.style import GENERATED, REAL, _grid
 MOST_POINTS = 500  # of a line; as many lie between two of them as the eye can tell
 
 
-def change_sizes(
+def sizes_reached(
     real: np.ndarray,
     fake: np.ndarray,
     columns: Sequence[str],
     axes: np.ndarray | None = None,
     *,
-    title: str = "Share of the changes from row to row that are at least so large",
+    title: str = "Share of the values that are at least so large",
 ) -> np.ndarray:
-    """Draw for each feature which share of its absolute changes reach a size, real and generated.
+    """Draw for each feature which share of its absolute values reach a size, real and generated.
 
-    Both axes are logarithmic, so that a change in a thousand is to be seen beside usual ones.
+    Both axes are logarithmic, so that one value in a thousand is to be seen beside usual ones.
 
     Args:
-        real: ``(windows, time, features)``, time at least 2, in the data's units.
+        real: ``(windows, time, features)``, such as changes from row to row.
         fake: ``(windows, time, features)``.
         columns: the features' names.
         axes: an array of as many axes as features.
@@ -35,13 +35,10 @@ def change_sizes(
         The axes, ``(features,)``.
 
     Raises:
-        ValueError: for windows that cannot be drawn or compared, of a single row, or names that
-            do not fit them.
+        ValueError: for windows that cannot be drawn or compared, or names that do not fit them.
     """
     real, fake = check_windows(real, "real"), check_windows(fake, "fake")
     check_same_shape(real, "real", fake, "fake")
-    if real.shape[1] < 2:
-        raise ValueError("The windows have 1 time step; expected at least 2 for a change.")
     if len(columns) != real.shape[2]:
         raise ValueError(
             f"There are {len(columns)} names for {real.shape[2]} features; expected one each."
@@ -53,7 +50,7 @@ def change_sizes(
             (real, REAL, "real", "-"),
             (fake, GENERATED, "generated", "--"),
         ):
-            sizes = np.sort(np.abs(np.diff(windows[..., feature], axis=1)).ravel())
+            sizes = np.sort(np.abs(windows[..., feature]).ravel())
             # Points at equal distances on the logarithmic axis of shares.
             last = len(sizes) - np.geomspace(len(sizes), 1, MOST_POINTS).round().astype(int)
             ax.plot(sizes[last], 1 - last / len(sizes), style, color=colour, label=label)
