@@ -507,7 +507,8 @@ def test_sizes_drawn():
 
 def test_changes_of_positive_columns_are_relative():
     _, _, real, samples = run_of(["x", "y"])
-    real, samples = real + [500, -500], samples + [500, -500]
+    moved = np.array([500, -500])
+    real, samples = real + moved, samples + moved
     names = ["x", "y"]
     pictures = captions.pictures_of({"step": []}, real, samples, names, names, 12, False)
     changes, _, called = next(each for each in pictures if each.name == "changes").arguments
