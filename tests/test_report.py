@@ -60,7 +60,8 @@ def full(monkeypatch):
         (scored(strong=0.06, floor=(0.02, 0.07)), MANY, "within chance"),
         # A floor that chance explains does not raise the bound.
         (scored(small=0.022, floor=(0.025, 0.02)), MANY, "near"),
-        (scored(strong=0.4), 60, "too few windows"),
+        (scored(), 60, "too few windows"),
+        (scored(strong=0.4), 60, "easily told apart"),
     ],
 )
 def test_the_verdict_in_words(table, count, word):
@@ -266,6 +267,18 @@ def test_values_that_repeat():
     assert not found.wrong
     assert found.rows[0][2:] == ("25%", "30%")
     assert findings.repeated_values(compared(noise(1000, 1), windows)) is None
+
+
+def test_of_nine_rows_nothing_rare_is_said():
+    real, windows = noise(9, 2), noise(50, 6, 2, seed=1)
+    windows = windows.clip(real.min(axis=0), real.max(axis=0)) * 1.5
+    found = findings.find(compared(real, windows), [])
+    assert not any(finding.wrong for finding in found)
+    assert [finding.subject for finding in found] == [
+        "Relations that hold in every real row",
+        "Largest change from one row to the next",
+        "Spread and tails",
+    ]
 
 
 def test_the_second_step_of_windows_that_jump():

@@ -15,7 +15,9 @@ import numpy as np
 from utils.lstm_gan.markdown import Column, escape, percent
 
 MOST_ROWS = 10  # of a table; the worst come first
-OFTEN = 0.05  # share of rows that hold one value, to be looked at
+OFTEN = 0.05  # share of rows that hold one value, to be looked at; and so many rows
+FEWEST_REPEATS = 10
+FEWEST_ROWS = 100  # of which the largest change and the 1 % quantiles say something
 SHARP = 1.5  # times the largest real change, to be called larger
 UNEVEN = 1.25  # ratio of spreads or of mean changes, either way, to be mentioned
 THIN, THICK = 1 / 3, 3.0  # times the 1 % that lie beyond a quantile of the data, to be mentioned
@@ -133,7 +135,7 @@ def repeated_values(compared: Compared) -> Finding | None:
         real, generated = compared.pairs(feature)
         values, counts = np.unique(real, return_counts=True)
         value, share = values[counts.argmax()], counts.max() / len(real)
-        if len(values) > 1 and share >= OFTEN:
+        if len(values) > 1 and share >= OFTEN and counts.max() >= FEWEST_REPEATS:
             made = float((generated == value).mean())
             cells = (escape(column.name), column.write(value), percent(share), percent(made))
             rows.append((abs(made - share), cells))
@@ -177,11 +179,11 @@ def largest_changes(compared: Compared) -> Finding | None:
         return None
     rows.sort(key=lambda row: -row[0])
     worst, beyond, (name, *_) = rows[0]
-    wrong = worst > SHARP
+    wrong = worst > SHARP and sum(map(len, compared.sequences)) >= FEWEST_ROWS
     sentence = (
         f"The largest change of {name} is {worst:.1f} times the largest real one; "
         f"{percent(beyond)} of the windows hold a change beyond the real ones."
-        if wrong
+        if worst > SHARP
         else "No generated change is much larger than the largest real one."
     )
     return Finding(
@@ -242,7 +244,7 @@ def spread_and_tails(compared: Compared) -> Finding:
             (below + 1e-4) / ((real < low).mean() + 1e-4),
             (above + 1e-4) / ((real > high).mean() + 1e-4),
         ]
-        far = any(tail < THIN or tail > THICK for tail in tails)
+        far = len(real) >= FEWEST_ROWS and any(tail < THIN or tail > THICK for tail in tails)
         if far or ratio > UNEVEN or ratio < 1 / UNEVEN:
             size = max(abs(np.log(max(each, 1e-6))) for each in (ratio**3, *tails))
             cells = (
@@ -284,7 +286,7 @@ def bounds(compared: Compared) -> Finding | None:
             for edge in (real.min(), real.max())
         ]
         more = max(made - share for share, made in shares)
-        if compared.varies(feature) and more > AT_BOUNDS:
+        if compared.varies(feature) and more > max(AT_BOUNDS, 2 / len(real)):
             cells = (f"{percent(share)} → {percent(made)}" for share, made in shares)
             rows.append((more, (escape(column.name), *cells)))
     if not rows:

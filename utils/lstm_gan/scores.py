@@ -146,7 +146,7 @@ def verdict(table: pd.DataFrame, count: int) -> Verdict:
     high. Where real windows are told from real ones by more than chance, their score is the bound:
     the judge then hears something that is no difference. *Near*: beyond the bound, but right on at
     most 55 % of the windows. *Easily told apart*: on more than 75 %. Where chance alone may reach
-    60 %, there are too few windows to say.
+    60 % and nothing is beyond it, there are too few windows to say.
 
     Args:
         table: of ``score_table``.
@@ -173,14 +173,14 @@ def verdict(table: pd.DataFrame, count: int) -> Verdict:
         )
     ]
     details += _beside(table)
-    if max(bounds) > UNCLEAR:
+    beyond = [s.mean for s, bound in zip((small, strong), bounds, strict=True) if s.mean > bound]
+    if not beyond and max(bounds) > UNCLEAR:
         return Verdict(
             "too few windows",
             f"There are {count} windows, too few to judge by: chance alone may give a score of "
             f"{max(bounds):.2f}.",
             tuple(details),
         )
-    beyond = [s.mean for s, bound in zip((small, strong), bounds, strict=True) if s.mean > bound]
     if not beyond:
         return Verdict(
             "within chance",
