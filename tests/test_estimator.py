@@ -304,8 +304,17 @@ def test_a_folder_of_the_first_edition_loads(fitted, saved, tmp_path):
 
 def test_a_report_has_its_files(fitted, tmp_path, monkeypatch):
     monkeypatch.setenv("COURSE_PROFILE", "quick")
+    there = []  # what no picture can spoil
+
+    def draw(folder, pictures, labels, *, say):
+        there.extend(sorted(path.name for path in folder.iterdir()))
+        return [f"## {picture.title}" for picture in pictures]
+
+    monkeypatch.setattr("utils.lstm_gan.report.draw_pictures", draw)
     report = fitted.report(tmp_path / "out")
+    assert there == ["report.md", "samples.csv", "samples.npz", "scores.csv"]
     assert report.read_text(encoding="utf-8").startswith("# LSTM-GAN on data")
+    assert len(pd.read_csv(tmp_path / "out" / "scores.csv")) == 9
     table = pd.read_csv(tmp_path / "out" / "samples.csv")
     with np.load(tmp_path / "out" / "samples.npz", allow_pickle=False) as file:
         samples = file["samples"]

@@ -205,6 +205,16 @@ def test_relations_that_break():
     assert "None was found" in findings.kept_relations(compared(windows[3], windows), []).sentence
 
 
+def test_windows_are_compared_as_they_are_written():
+    """Rounded, a thousand at a time."""
+    real, windows = np.zeros((3, 2)), np.zeros((2100, 4, 2))
+    windows[:, :, 0] = 0.004
+    both = findings.Compared([real], windows, [Column("a"), Column("b")], (2, None))
+    assert findings.kept_relations(both, [Below()]).wrong is False
+    windows[2050, 1, 0] = 0.006
+    assert findings.kept_relations(both, [Below()]).rows == (("Low ≤ High", "> 99.9%", "> 99.9%"),)
+
+
 def test_many_relations_are_cut_the_worst_first():
     class Rare:
         def __init__(self, number):
@@ -375,7 +385,7 @@ def test_long_lines_break_at_word_ends_in_a_terminal(monkeypatch):
 # --- The whole ----------------------------------------------------------------------------------
 
 
-def run_of(columns, rows=300, window=6, **more):
+def run_of(columns, rows=300, window=6, notes=("mine: rows.", "Left out: 'x|y_' <b>."), **more):
     """A trained LSTM-GAN that was never trained, its data, and windows; no picture is drawn."""
     rng = np.random.default_rng(0)
     low = 50 + rng.normal(size=(rows, 1)).cumsum(axis=0)
@@ -386,7 +396,7 @@ def run_of(columns, rows=300, window=6, **more):
     real = np.stack([values[i : i + window] for i in range(rows - window + 1)])
     gan = SimpleNamespace(
         layout_=Layout.of(series),
-        notes_=["mine: rows.", "Left out: 'x|y_' <b>."],
+        notes_=list(notes),
         history_={"step": [1, 2], "discriminator": [0.7, 0.6], "generator": [0.7, 0.8]},
         config_=TrainingConfig(steps=2),
         preconditioner_=SimpleNamespace(window=window),
@@ -491,6 +501,11 @@ def test_pictures_have_words(written):
         assert re.search(r"\d", picture.alt), picture.alt
         assert "]" not in picture.alt.replace(r"\]", "")
     assert "High" in drawn[1].alt
+
+
+def test_data_that_were_given_to_a_loaded_one(written):
+    text, _ = written(["x", "y"], notes=[])
+    assert "- mine: 300 rows of 2 columns.\n- A note.\n" in text
 
 
 def test_schedules_are_listed(written):

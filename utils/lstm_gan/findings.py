@@ -6,7 +6,7 @@ of the changes along a window, spread, tails and bounds: each beside the data, a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -62,23 +62,38 @@ class Compared:
         sequences: the data, each (time, features).
         samples: generated windows, (windows, time, features).
         columns: how each column is written.
+        decimals: to which each column is rounded in the file; None, and by default: not at all.
     """
 
     sequences: Sequence[np.ndarray]
     samples: np.ndarray
     columns: Sequence[Column]
+    decimals: Sequence[int | None] = ()
+
+    def generated(self, feature: int, chosen: slice = slice(None)) -> np.ndarray:
+        """Return a feature of the generated windows, (windows, time)."""
+        values = self.samples[chosen, :, feature]
+        places = self.decimals[feature] if self.decimals else None
+        return values if places is None else np.round(values, places)
+
+    def chunks(self) -> Iterator[np.ndarray]:
+        """Yield the generated windows a thousand at a time: all at once would cost memory."""
+        for start in range(0, len(self.samples), 1000):
+            chosen = slice(start, start + 1000)
+            features = range(self.samples.shape[-1])
+            yield np.stack([self.generated(feature, chosen) for feature in features], axis=-1)
 
     def pairs(self, feature: int) -> tuple[np.ndarray, np.ndarray]:
         """Return all real values of a feature, and all generated ones."""
         real = np.concatenate([sequence[:, feature] for sequence in self.sequences])
-        return real, self.samples[..., feature].ravel()
+        return real, self.generated(feature).ravel()
 
     def steps(self, feature: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Return real values and their changes a row later, and generated (windows, time − 1)."""
         runs = [sequence[:, feature] for sequence in self.sequences]
         before = np.concatenate([run[:-1] for run in runs])
         change = np.concatenate([np.diff(run) for run in runs])
-        windows = self.samples[..., feature]
+        windows = self.generated(feature)
         return before, change, windows[:, :-1], np.diff(windows, axis=1)
 
     def varies(self, feature: int) -> bool:
@@ -105,11 +120,12 @@ def kept_relations(compared: Compared, relations: Sequence[Relation]) -> Finding
     subject = "Relations that hold in every real row"
     if not relations:
         return Finding(subject, False, "None was found between the columns of these data.")
+    holds = [[relation.holds(chunk) for relation in relations] for chunk in compared.chunks()]
     kept = []
-    for relation in relations:
-        holds = np.asarray(relation.holds(compared.samples), bool)
+    for i, relation in enumerate(relations):
+        rows = np.concatenate([chunk[i] for chunk in holds])
         text = escape(relation.text.removesuffix(".").removesuffix(" in every row"))
-        kept.append((holds.mean(), holds.all(axis=1).mean(), text))
+        kept.append((rows.mean(), rows.all(axis=1).mean(), text))
     broken = sorted((each for each in kept if each[1] < 1), key=lambda each: each[:2])
     whole = [text for _, windows, text in kept if windows == 1]
     held = f" Kept in every generated row: {'; '.join(whole[:MOST_ROWS])}" if whole else ""

@@ -18,7 +18,7 @@ from utils.files import replacing, write_text
 from utils.lstm_gan import run_folder
 from utils.lstm_gan.captions import pictures_of
 from utils.lstm_gan.findings import Compared, Finding, find
-from utils.lstm_gan.markdown import Column, escape, sentence, table, wrapped, written
+from utils.lstm_gan.markdown import escape, sentence, table, wrapped, written
 from utils.lstm_gan.pictures import Labels, draw_pictures
 from utils.lstm_gan.scores import (
     FEWEST_WINDOWS,
@@ -111,20 +111,13 @@ def write_report(
     decimals = gan.layout_.decimals
     columns = written(series.columns, series.units, series.values, decimals)
     sequences = series.sequences()
-    # As they stand in samples.csv.
-    rounded = np.stack(
-        [
-            samples[..., i] if places is None else np.round(samples[..., i], places)
-            for i, places in enumerate(decimals)
-        ],
-        axis=-1,
-    )
+    compared = Compared(sequences, samples, columns, decimals)  # as in samples.csv
     relations = [
         relation
         for relation in find_relations(sequences, series.columns, decimals)
         if relation.share == 1
     ]
-    found = find(Compared(sequences, rounded, columns), relations)
+    found = find(compared, relations)
     before = [
         f"# LSTM-GAN on {escape(series.name)}",
         "",
@@ -133,9 +126,9 @@ def write_report(
         *_findings(found),
         "## What the data hold, and what was left out or assumed",
         "",
-        *(f"- {sentence(note)}" for note in gan.notes_ or series.notes),
+        *(f"- {sentence(note)}" for note in gan.notes_ or _notes(series)),
         "",
-        *_ranges(series, rounded, columns),
+        *_ranges(compared),
     ]
     after = [
         *_again(folder),
@@ -230,13 +223,19 @@ def _findings(found: list[Finding]) -> list[str]:
     return lines
 
 
-def _ranges(series: Series, samples: np.ndarray, columns: list[Column]) -> list[str]:
+def _notes(series: Series) -> list[str]:
+    """Return what is known of data that were given to a loaded LSTM-GAN."""
+    rows, count = series.values.shape
+    said = f"{series.name}: {rows:,} rows of {count} column{'s' * (count > 1)}."
+    return [said, *series.notes]
+
+
+def _ranges(compared: Compared) -> list[str]:
     """Return the quantiles of each column, real above generated; the most different if many."""
-    apart, rows = [], []
+    columns, apart, rows = compared.columns, [], []
     for i, column in enumerate(columns):
         real, generated = (
-            np.quantile(values, QUANTILES, method="inverted_cdf")
-            for values in (series.values[:, i], samples[..., i].ravel())
+            np.quantile(values, QUANTILES, method="inverted_cdf") for values in compared.pairs(i)
         )
         width = np.abs(real).max() if real[-1] == real[0] else real[-1] - real[0]
         apart.append(np.abs(generated - real).max() / width if width else 0.0)
