@@ -21,6 +21,12 @@ if __name__ == "__main__":
 
 from utils import runtime
 from utils.datasets import STOCKS, Series, load_stock, read_csv
+from utils.datasets.tables.options import (
+    add_reading_options,
+    column_names,
+    reading_choices,
+    refuse_reading_choices,
+)
 from utils.lstm_gan import restart, run_folder, run_lock
 from utils.lstm_gan.config import TrainingConfig
 from utils.lstm_gan.estimator import LstmGan
@@ -38,11 +44,12 @@ from utils.lstm_gan.training import NonFiniteLossError
 EXAMPLE = """example:
   python -m utils.train --csv prices.csv --columns Open,Close --window 24 --out runs/mine
 
-Any CSV with a header and numeric columns in time order will do, in any unit; rows are taken as
-they follow each other, whatever the time between them. Results go to the run folder: report.md
-with its pictures and what was seen in the data; samples.csv and samples.npz (key "samples", shape
-(windows, time, features), in the data's units; whole numbers where the data are); history.csv,
-config.json, the weights and the checkpoint. python -m utils.sample draws more windows.
+Any table with a header and columns of numbers will do, in any unit: CSV (in any country's style,
+compressed or not), Excel, parquet. Rows are taken as they follow each other, whatever the time
+between them. What is converted, assumed or left out is said before training. Results go to the run
+folder: report.md with its pictures and what was seen in the data; samples.csv and samples.npz (key
+"samples", shape (windows, time, features), in the data's units; whole numbers where the data are);
+history.csv, config.json, the weights and the checkpoint. python -m utils.sample draws more windows.
 
 A run that was stopped, by Ctrl-C, a signal or a power cut, goes on with --resume. Exit status: 0
 done; 1 the training diverged; 2 bad input; 3 another worker was lost; 4 the machine failed (a full
@@ -136,11 +143,13 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("--csv", metavar="FILE", help="a CSV with a header, rows in time order")
+    parser.add_argument(
+        "--csv", metavar="FILE", help="a CSV, Excel or parquet file with a header, a row a time"
+    )
     parser.add_argument(
         "--series", choices=STOCKS, default="GOOG", help="shipped prices (default: GOOG)"
     )
-    parser.add_argument("--columns", metavar="A,B", help="columns to use (default: all numeric)")
+    add_reading_options(parser)
     parser.add_argument(
         "--window", type=int, default=24, metavar="ROWS", help="rows in a window (default: 24)"
     )
@@ -183,11 +192,12 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _load(options: argparse.Namespace) -> Series:
-    columns = None
-    if options.columns is not None:
-        columns = [name.strip() for name in options.columns.split(",")]
+    columns = column_names(options.columns)
     if options.csv is not None:
-        return read_csv(options.csv, columns, min_rows=options.window + 1)
+        return read_csv(
+            options.csv, columns, min_rows=options.window + 1, **reading_choices(options)
+        )
+    refuse_reading_choices(options)
     series = load_stock(options.series)
     if columns is not None:
         missing = [column for column in columns if column not in series.columns]

@@ -11,35 +11,67 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-from utils.checks import first_repeated
 from utils.datasets.cadence import DAY, Cadence
 from utils.datasets.series import Series
+from utils.datasets.tables.columns import Choices
+from utils.datasets.tables.framed import frame_table
+from utils.datasets.tables.reading import series_of
 
 MOST_DECIMALS = 9  # a column that needs more is written in full
 
 
-def as_series(data: Any, name: str = "data") -> Series:
+def as_series(
+    data: Any,
+    name: str = "data",
+    *,
+    columns: Sequence[str] | None = None,
+    group: str | None = None,
+    missing: str = "refuse",
+    missing_values: Sequence[float | str] = (),
+    keep_extremes: bool = False,
+    date_format: str | None = None,
+    decimal: str | None = None,
+    min_rows: int = 1,
+) -> Series:
     """Return a data frame, an array or a series of pandas as a ``Series``.
 
-    Of a data frame, the dates are its index or, failing that, its first column of dates (or of
-    text that is ISO 8601); every column of numbers is taken; columns of anything else are left
-    out, and the ``notes`` say so.
+    A data frame is judged as ``read_csv`` judges a file: its dates are its index or a column;
+    rows that stand newest first are turned round; every column of numbers is taken that is no
+    counter, clock, id or constant; and the ``notes`` say what was left out.
 
     Args:
         data: a ``Series``, which is returned as it is; a pandas DataFrame or Series; or an array
-            of shape (time, features) or (time,).
+            of shape (time, features) or (time,), whose columns are all taken as they are.
         name: of the series, for titles and messages.
+        columns: and all that follow: as for ``read_csv``; they hold for data frames.
+        group: the column, or the named level of the index, that names the sequences.
+        missing: "refuse", "drop" or "interpolate".
+        missing_values: numbers and words that stand for a missing value.
+        keep_extremes: take values far outside of all others, and repeated, as measured.
+        date_format: "DMY", "MDY", "YMD" or a format of strptime, for dates that are text.
+        decimal: "." or ",", for numbers that are text.
+        min_rows: how many rows a sequence needs.
 
     Raises:
         ValueError: if there are no numbers, a value is missing or infinite, a name comes twice,
-            or the dates go back; it says where.
+            or rows are not in time order; it says where, and what would do.
     """
     if isinstance(data, Series):
         return data
     if isinstance(data, pd.Series):
         data = data.to_frame(name=data.name if data.name is not None else "value")
     if isinstance(data, pd.DataFrame):
-        return _from_frame(data, name)
+        choices = Choices(
+            columns,
+            group,
+            missing,
+            missing_values,
+            keep_extremes,
+            date_format,
+            decimal,
+            min_rows,
+        )
+        return series_of(frame_table(data, choices), choices, name, "a data frame")
     if isinstance(data, str | Path):
         raise ValueError(f"The data are {str(data)!r}; expected numbers: read_csv reads a file.")
     values = np.asarray(data)
@@ -50,103 +82,17 @@ def as_series(data: Any, name: str = "data") -> Series:
             f"The data have shape {np.shape(data)} and type {values.dtype}; expected a data frame, "
             "or numbers of shape (time, features)."
         )
-    columns = tuple(f"x{i}" for i in range(values.shape[1]))
-    _check_finite(values, columns, np.arange(len(values)))
+    names = tuple(f"x{i}" for i in range(values.shape[1]))
+    _check_finite(values, names, np.arange(len(values)))
     return Series(
         values.astype(np.float64),
-        columns,
+        names,
         None,
         name,
-        ("",) * len(columns),
+        ("",) * len(names),
         "an array",
-        dtypes=(values.dtype.name,) * len(columns),
+        dtypes=(values.dtype.name,) * len(names),
     )
-
-
-def _from_frame(frame: pd.DataFrame, name: str) -> Series:
-    times, time_name, zone, frame = _take_times(frame)
-    names = [str(column) for column in frame.columns]
-    if repeated := first_repeated(names):
-        raise ValueError(f"The column {repeated!r} is there twice; expected different names.")
-    numeric = [
-        i
-        for i, dtype in enumerate(frame.dtypes)
-        if pd.api.types.is_numeric_dtype(dtype)
-        and not pd.api.types.is_bool_dtype(dtype)
-        and not pd.api.types.is_complex_dtype(dtype)
-    ]
-    if not numeric:
-        raise ValueError(
-            f"The data frame has no column of numbers; its columns are "
-            f"{', '.join(names) or 'none'}."
-        )
-    notes = []
-    if left := [f"{names[i]!r}" for i in range(len(names)) if i not in numeric]:
-        notes.append(f"Left out, since they hold no numbers: {', '.join(left)}.")
-    taken = frame.iloc[:, numeric]
-    values = taken.to_numpy(dtype=np.float64, na_value=np.nan)
-    columns = tuple(names[i] for i in numeric)
-    _check_finite(values, columns, frame.index)
-    return Series(
-        values,
-        columns,
-        times,
-        name,
-        ("",) * len(columns),
-        "a data frame",
-        dtypes=tuple(str(dtype) for dtype in taken.dtypes),
-        time_name=time_name,
-        zone=zone,
-        notes=tuple(notes),
-    )
-
-
-def _take_times(
-    frame: pd.DataFrame,
-) -> tuple[np.ndarray | None, str, str | None, pd.DataFrame]:
-    """Return the dates in UTC, their name and zone, and the frame without them."""
-    if isinstance(frame.index, pd.PeriodIndex):
-        frame = frame.set_axis(frame.index.to_timestamp(), axis=0)
-    found: pd.Series
-    if isinstance(frame.index, pd.DatetimeIndex):
-        found, rest = frame.index.to_series(), frame
-        label = frame.index.name
-    else:
-        dates = [i for i, dtype in enumerate(frame.dtypes) if isinstance(dtype, pd.PeriodDtype)]
-        dates += [
-            i for i, dtype in enumerate(frame.dtypes) if pd.api.types.is_datetime64_any_dtype(dtype)
-        ]
-        dates = dates or [i for i in range(frame.shape[1]) if _is_iso(frame.iloc[:, i])][:1]
-        if not dates:
-            return None, "date", None, frame
-        place = min(dates)
-        found, label = frame.iloc[:, place], frame.columns[place]
-        if isinstance(found.dtype, pd.PeriodDtype):
-            found = pd.PeriodIndex(found).to_timestamp().to_series()
-        elif not pd.api.types.is_datetime64_any_dtype(found.dtype):
-            found = pd.to_datetime(found, format="ISO8601")
-        rest = frame.iloc[:, [i for i in range(frame.shape[1]) if i != place]]
-    time_name = "date" if label is None else str(label)
-    if found.isna().any():
-        row = int(found.isna().to_numpy().argmax())
-        raise ValueError(f"Row {row}: the {time_name} is missing; expected one in every row.")
-    zone = None if found.dt.tz is None else str(found.dt.tz)
-    times = pd.DatetimeIndex(found).tz_convert(None) if zone else pd.DatetimeIndex(found)
-    array = times.to_numpy()
-    if len(array) and (back := np.diff(array) < np.timedelta64(0)).any():
-        row = int(back.argmax()) + 1
-        raise ValueError(
-            f"Row {row}: the {time_name} {found.iloc[row]} comes after {found.iloc[row - 1]}; "
-            "expected rows in time order, the oldest first."
-        )
-    days = array.astype("datetime64[D]")
-    return (days if (days == array).all() else array), time_name, zone, rest
-
-
-def _is_iso(column: pd.Series) -> bool:
-    """Return whether a column of text holds ISO 8601 dates, as read_csv leaves them."""
-    text = pd.api.types.is_string_dtype(column.dtype) and not column.empty
-    return text and bool(column.astype(str).str.fullmatch(r"\d{4}-\d{2}-\d{2}([T ].*)?").all())
 
 
 def _check_finite(values: np.ndarray, columns: Sequence[str], index: Any) -> None:

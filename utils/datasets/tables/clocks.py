@@ -1,0 +1,353 @@
+"""Which column says when each row was observed: dates, clocks of numbers, parts in several columns.
+
+A column is recognised by what it holds. Its name helps only where numbers alone do not say it, as
+with Excel's day numbers.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from utils.datasets.tables.columns import Choices, Column, Table, bad_dates
+from utils.datasets.tables.dates import Dates, month_number, read_dates
+
+# A column called so holds times, or it is a mistake.
+NAMED = re.compile(
+    r"\W*(date|dates|datetime|date[ _/-]?time|timestamp|time[ _]?stamp|datum|fecha|data e hora|"
+    r"日期|日付|날짜|дата|epoch|unix([ _]?time)?|period)\W*",
+    re.IGNORECASE,
+)
+_CLOCKLIKE = re.compile(
+    r"date|time|stamp|epoch|datum|zeit|fecha|tag\b|\bday|\bdt\b|ts$|unix|period|yyyy|month|日",
+    re.IGNORECASE,
+)
+_TIME_OF_DAY = re.compile(r"(\d{1,2})[:.](\d{2})(?:[:.](\d{2}(?:[.,]\d+)?))?\s*([AaPp]\.?[Mm]\.?)?")
+_TIME_NAMED = re.compile(
+    r"time|hour|clock|zeit|uhr|heure|hora|tijd|时间|時刻|시간|время", re.IGNORECASE
+)
+_PARTS = {
+    "year": r"year|yr|jahr|annee|année|año|ano|anno|y|yyyy",
+    "quarter": r"quarter|qtr|quartal|trimestre",
+    "month": r"month|mon|monat|mois|mes|mês|mo|m|mm",
+    "dayofyear": r"doy|day ?of ?year|dayofyear|yday|jday|julian( day)?|julianday",
+    "day": r"day|dy|tag|jour|dia|día|d|dd|day ?of ?month|dom",
+    "hour": r"hour|hr|hrs|h|hh|stunde|heure|hora|hour ?of ?day|hour ending|he",
+    "minute": r"minute|min|minuten|mm",
+    "second": r"second|sec|seconds|ss",
+}
+_UNITS = {"seconds": 1, "milliseconds": 10**3, "microseconds": 10**6, "nanoseconds": 10**9}
+
+
+@dataclasses.dataclass
+class Clock:
+    """When the rows were observed.
+
+    Attributes:
+        name: of the column that says it.
+        column: that column, for messages.
+        times: datetime64[us] (rows,), in UTC where a zone is given.
+        local: the same by the clocks of the rows' own zones.
+        zoned: whether zones are given.
+        used: the positions of the columns that it takes up.
+    """
+
+    name: str
+    column: Column
+    times: np.ndarray
+    local: np.ndarray
+    zoned: bool
+    used: set[int]
+
+
+def find_clock(table: Table, choices: Choices) -> Clock | None:
+    """Return when the rows were observed; None if no column says it.
+
+    Raises:
+        ValueError: for a column of dates of which some cannot be read, or of which the order of
+            day and month is open, or for one that is called Date and holds something else.
+    """
+    columns = [column for column in table.columns if column.name != choices.group]
+    _read_by_format(columns, choices)
+    candidates = [column for column in columns if column.kind == "dates"]
+    read = [column for column in candidates if isinstance(column.dates, Dates)]
+    if candidates and (not read or _better_named(candidates, read)):
+        raise bad_dates(table, _best(candidates))
+    clock: Clock | None
+    if read:
+        clock = _of_dates(table, _best(read), columns)
+    else:
+        clock = _of_parts(table, columns) or _of_numbers(table, columns)
+    if clock is None:
+        _refuse_unread(table, choices, columns)
+    elif choices.date_format and clock.column.kind != "dates":
+        raise ValueError(
+            f"No column of {table.source} holds dates in the format {choices.date_format}; "
+            f"{clock.column.label} holds others."
+        )
+    return clock
+
+
+def _read_by_format(columns: Sequence[Column], choices: Choices) -> None:
+    """Read numbers such as 01022020 as dates, where the reader named their format."""
+    if choices.date_format is None or "%" not in choices.date_format:
+        return
+    for column in columns:
+        taken = choices.columns is not None and column.name in choices.columns
+        if column.kind == "numbers" and not taken:
+            dates = read_dates(column.cells, choices.date_format)
+            if isinstance(dates, Dates):
+                column.kind, column.dates = "dates", dates
+
+
+def _best(columns: Sequence[Column]) -> Column:
+    """Return the column that is called a date, or the first."""
+    return next((column for column in columns if NAMED.fullmatch(column.name)), columns[0])
+
+
+def _better_named(candidates: Sequence[Column], read: Sequence[Column]) -> bool:
+    """Return whether the column that should be the clock is one that cannot be read."""
+    best = _best(candidates)
+    return best not in read and (bool(NAMED.fullmatch(best.name)) or best.position == 0)
+
+
+def _of_dates(table: Table, column: Column, columns: Sequence[Column]) -> Clock:
+    """Return the clock of a column of dates, with a time of day from another column."""
+    dates = column.dates
+    assert isinstance(dates, Dates)
+    clock = Clock(column.name, column, dates.times, dates.local, dates.zoned, {column.position})
+    if dates.style:
+        table.notes.append(
+            f"{column.label} holds dates ({dates.style}, such as {column.example()!r})."
+        )
+    if dates.assumed:
+        table.notes.append(f"Assumed of {column.label}: {dates.assumed}.")
+    if dates.zoned:
+        table.notes.append(f"{column.label} names zones: the times are in UTC.")
+    midnight = (dates.times == dates.times.astype("datetime64[D]")).all()
+    if midnight and not dates.zoned and len(dates.times) > 1:
+        _add_time_of_day(table, clock, columns)
+    return clock
+
+
+def _add_time_of_day(table: Table, clock: Clock, columns: Sequence[Column]) -> None:
+    """Add the time of day that stands in a column, or in two, of its own."""
+    for column in columns:
+        if column.kind in ("text", "refused") and _TIME_NAMED.search(column.name):
+            seconds = times_of_day(column.cells)
+            if seconds is not None:
+                _add(table, clock, seconds, [column])
+                return
+    repeated = len(np.unique(clock.times)) < len(clock.times)
+    if not repeated:
+        return
+    seconds = np.zeros(len(clock.times))
+    parts: list[Column] = []
+    for part, length, most in (("hour", 3600, 24), ("minute", 60, 59), ("second", 1, 60)):
+        for column in columns:
+            if column.kind == "numbers" and re.fullmatch(
+                rf"\W*({_PARTS[part]})\W*", column.name, re.IGNORECASE
+            ):
+                values = column.numbers
+                if np.isfinite(values).all() and values.min() >= 0 and values.max() <= most:
+                    seconds, parts = seconds + length * values, [*parts, column]
+                    break
+    if parts:
+        _add(table, clock, seconds, parts)
+
+
+def _add(table: Table, clock: Clock, seconds: np.ndarray, columns: Sequence[Column]) -> None:
+    shift = np.round(seconds * 1e6).astype("timedelta64[us]")
+    clock.times, clock.local = clock.times + shift, clock.local + shift
+    clock.used |= {column.position for column in columns}
+    said = " and ".join(column.label for column in columns)
+    verb = "is" if len(columns) == 1 else "are"
+    table.notes.append(f"{said} {verb} the time of day of {clock.column.label}.")
+
+
+def times_of_day(cells: Sequence[str]) -> np.ndarray | None:
+    """Return the seconds after midnight, float64 (rows,); None for anything but times of day."""
+    seconds = []
+    for cell in cells:
+        found = _TIME_OF_DAY.fullmatch(cell.strip())
+        if found is None:
+            return None
+        hour, minute = int(found[1]), int(found[2])
+        if found[4]:
+            if not 1 <= hour <= 12:
+                return None
+            hour = hour % 12 + 12 * (found[4][0].lower() == "p")
+        if hour > 24 or minute > 59:
+            return None
+        seconds.append(3600 * hour + 60 * minute + float((found[3] or "0").replace(",", ".")))
+    return np.array(seconds) if len(seconds) and max(seconds) <= 86_400 else None
+
+
+def _of_parts(table: Table, columns: Sequence[Column]) -> Clock | None:
+    """Put year, month, day, hour … together where they stand in columns of their own."""
+    parts: dict[str, Column] = {}
+    for column in columns:
+        for part, pattern in _PARTS.items():
+            if (
+                part not in parts
+                and column.kind in ("numbers", "text")
+                and re.fullmatch(rf"\W*({pattern})\W*", column.name, re.IGNORECASE)
+            ):
+                parts[part] = column
+                break
+    if "year" not in parts or not {"month", "quarter", "dayofyear"} & set(parts):
+        return None
+    values = {part: _part(column, part) for part, column in parts.items()}
+    kept = {part: found for part, found in values.items() if found is not None}
+    if "year" not in kept or not {"month", "quarter", "dayofyear"} & set(kept):
+        return None
+    zeros = np.zeros(table.rows)
+    month = kept.get("month", 3 * kept["quarter"] - 2 if "quarter" in kept else zeros + 1)
+    fields = {"year": kept["year"], "month": month, "day": kept.get("day", zeros + 1)}
+    if "dayofyear" in kept and "month" not in kept:
+        fields["day"] = zeros + 1
+    try:
+        times = pd.to_datetime(pd.DataFrame(fields)).to_numpy(dtype="datetime64[us]")
+    except (ValueError, TypeError, OverflowError):
+        return None
+    used = [parts[part] for part in ("year", "quarter", "month", "day") if part in kept]
+    if "dayofyear" in kept and "month" not in kept:
+        times = times + (kept["dayofyear"] - 1).astype("timedelta64[D]")
+        used = [parts["year"], parts["dayofyear"]]
+    for part, length in (("hour", 3600), ("minute", 60), ("second", 1)):
+        if part in kept:
+            times = times + np.round(kept[part] * length * 1e6).astype("timedelta64[us]")
+            used.append(parts[part])
+    if not ({"hour", "minute"} & set(kept)):
+        for column in columns:
+            if not _TIME_NAMED.search(column.name) or column.kind not in ("text", "refused"):
+                continue
+            seconds = times_of_day(column.cells)
+            if seconds is not None:
+                times = times + np.round(seconds * 1e6).astype("timedelta64[us]")
+                used.append(column)
+                break
+    names = ", ".join(column.label for column in used)
+    table.notes.append(f"The time is put together from {names}.")
+    return Clock("date", used[0], times, times, False, {column.position for column in used})
+
+
+def _part(column: Column, part: str) -> np.ndarray | None:
+    """Return a part of a date as whole numbers; months may be names."""
+    if column.kind == "text":
+        months = [month_number(cell) for cell in column.cells]
+        return np.array(months, float) if part == "month" and all(months) else None
+    values = column.numbers
+    if not np.isfinite(values).all() or not np.array_equal(values, np.round(values)):
+        return None
+    if part == "year":
+        return values if values.min() >= 1500 and values.max() <= 2500 else None
+    return values
+
+
+def _of_numbers(table: Table, columns: Sequence[Column]) -> Clock | None:
+    for column in sorted(columns, key=lambda column: not NAMED.fullmatch(column.name)):
+        if column.kind != "numbers":
+            continue
+        found = stamps(column) or _years_of_many(table, column)
+        if found is not None:
+            times, what = found
+            ends = np.array([times.min(), times.max()])
+            first, last = np.datetime_as_string(ends, unit="auto").tolist()
+            table.notes.append(f"{column.label} is a clock ({what}), from {first} to {last}.")
+            return Clock(column.name, column, times, times, False, {column.position})
+    return None
+
+
+def stamps(column: Column) -> tuple[np.ndarray, str] | None:
+    """Read a column of numbers as a clock: since 1970, Excel's days, yyyymmdd, yyyymm, years.
+
+    Returns:
+        The times, datetime64[us], and what they are, in words; None where the numbers are no clock.
+    """
+    values = column.numbers
+    if len(values) < 2 or not np.isfinite(values).all():
+        return None
+    whole = np.array_equal(values, np.round(values))
+    named = _CLOCKLIKE.search(column.name) is not None
+    low, high = float(values.min()), float(values.max())
+    steps = np.diff(values)
+    one_way = bool((steps >= 0).all() or (steps <= 0).all()) and low < high
+    if whole and not column.said and (found := _digits(values, low, high, named or one_way)):
+        return found
+    for unit, factor in _UNITS.items():
+        # 1990 to 2100
+        if 631_152_000 * factor <= low and high < 4_102_444_800 * factor:
+            even = whole and (np.abs(steps) % (60 * factor) == 0).mean() > 0.9
+            if not (named or (one_way and even)):
+                return None
+            ticks = np.round(values / factor * 1e6).astype("int64")
+            return ticks.astype("datetime64[us]"), f"{unit} since 1970"
+    if named and low >= 20_000 and high <= 80_000 and (one_way or NAMED.fullmatch(column.name)):
+        ticks = np.round((values - 25_569) * 86_400e6).astype("int64")  # 1954 to 2119
+        return ticks.astype("datetime64[us]"), "Excel's day numbers"
+    year = re.fullmatch(rf"\W*({_PARTS['year']}|{NAMED.pattern})\W*", column.name, re.IGNORECASE)
+    if whole and year and low >= 1000 and high <= 2500 and len(np.unique(values)) == len(values):
+        years = (values.astype("int64") - 1970).astype("datetime64[Y]")
+        return years.astype("datetime64[us]"), "years"
+    return None
+
+
+def _years_of_many(table: Table, column: Column) -> tuple[np.ndarray, str] | None:
+    """Read years that come again for each of several series, as in country, year, value."""
+    if not re.fullmatch(rf"\W*({_PARTS['year']})\W*", column.name, re.IGNORECASE):
+        return None
+    years = _part(column, "year")
+    if years is None:
+        return None
+    for other in table.columns:
+        if other is not column and other.kind in ("text", "numbers"):
+            pairs = set(zip(other.cells, years.tolist(), strict=True))
+            if len(pairs) == table.rows and len(set(other.cells)) <= table.rows / 2:
+                times = (years.astype("int64") - 1970).astype("datetime64[Y]")
+                return times.astype("datetime64[us]"), "years"
+    return None
+
+
+def _digits(
+    values: np.ndarray, low: float, high: float, likely: bool
+) -> tuple[np.ndarray, str] | None:
+    """Read 20200617, 2020061716, 202006171600, 20200617160000 and 202006."""
+    for digits in (8, 10, 12, 14):
+        scale = 10 ** (digits - 8)
+        if 18_000_101 * scale <= low and high <= 21_001_231 * scale + scale:
+            dates = read_dates([f"{int(value)}" for value in values])
+            if isinstance(dates, Dates) and (likely or digits == 8):
+                return dates.times, "yyyymmddHHMMSS"[:digits]
+    if likely and low >= 180_001 and high <= 210_012 and low < high:
+        dates = read_dates([f"{int(value) // 100}-{int(value) % 100:02d}" for value in values])
+        if isinstance(dates, Dates):
+            return dates.times, "yyyymm"
+    return None
+
+
+def _refuse_unread(table: Table, choices: Choices, columns: Sequence[Column]) -> None:
+    """Refuse a column that is called Date and holds nothing that can be read as dates."""
+    if choices.date_format:
+        raise ValueError(
+            f"No column of {table.source} holds dates in the format {choices.date_format}."
+        )
+    for column in columns:
+        if not NAMED.fullmatch(column.name) or column.kind == "empty":
+            continue
+        if column.kind == "numbers":
+            steps = np.diff(column.numbers)
+            if np.allclose(steps, steps[:1], rtol=1e-6) and steps[:1].any():
+                continue  # time that has passed, or a counter
+        if choices.columns is not None:
+            table.notes.append(f"{column.label} is not read as dates: the order is not checked.")
+            continue
+        raise ValueError(
+            f"{table.where(0, column)}: {column.example()[:40]!r} is no date that can be read; "
+            f"say its format, as {table.option('date_format', '%d.%m.%Y')}, or choose columns by "
+            f"{table.option('columns', '…')}."
+        )

@@ -1,0 +1,117 @@
+"""A data frame as a table, so that it is judged as a file is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from utils.checks import first_repeated
+from utils.datasets.tables.carriers import as_text
+from utils.datasets.tables.columns import Choices, Column, Table, read_column, settle_marks
+from utils.datasets.tables.dates import Dates
+
+
+def frame_table(frame: pd.DataFrame, choices: Choices) -> Table:
+    """Return a data frame's columns, each judged by itself; an index with names or dates is one.
+
+    Columns of numbers and dates are what they are. Text is judged as in a file.
+
+    Raises:
+        ValueError: if a name comes twice, a date is missing, or a number is infinite.
+    """
+    index = frame.index
+
+    def place(row: int) -> str:
+        return f"Row {row} (index {index[row]})"
+
+    parts = [(name, part) for name, part in _of_index(index)]
+    parts += [(str(name), frame.iloc[:, i]) for i, name in enumerate(frame.columns)]
+    if repeated := first_repeated([name for name, _ in parts if name]):
+        raise ValueError(f"The column {repeated!r} is there twice; expected different names.")
+    columns = []
+    for position, (name, part) in enumerate(parts):
+        columns.append(_column(name, position, part, choices))
+    # An index that is neither dates nor named only says where rows once stood.
+    unnamed = [column for column in columns[: len(parts) - frame.shape[1]] if not column.name]
+    dropped = {column.position for column in unnamed if column.kind != "dates"}
+    columns = [column for column in columns if column.position not in dropped]
+    table = Table("the data frame", settle_marks(columns, choices), len(frame), place, _option, [])
+    _check(table)
+    return table
+
+
+def _option(choice: str, value: object) -> str:
+    """Return a choice as it is written in Python."""
+    if choice == "missing_values":
+        return f"as_series(…, missing_values=[{value}])"
+    if choice == "columns":
+        return "as_series(…, columns=[…])"
+    return f"as_series(…, {choice}={value!r})"
+
+
+def _of_index(index: pd.Index) -> list[tuple[str, pd.Series]]:
+    """Return the levels of an index that is more than row numbers."""
+    if isinstance(index, pd.RangeIndex):
+        return []
+    levels = [index.get_level_values(i) for i in range(index.nlevels)]
+    if index.nlevels == 1 and index.name is None and pd.api.types.is_numeric_dtype(index.dtype):
+        return []
+    return [
+        ("" if level.name is None else str(level.name), pd.Series(level.array)) for level in levels
+    ]
+
+
+def _column(name: str, position: int, part: pd.Series, choices: Choices) -> Column:
+    """Judge a column of a data frame."""
+    dtype = part.dtype
+    if isinstance(dtype, pd.PeriodDtype):
+        part = pd.Series(pd.PeriodIndex(part).to_timestamp())
+    if pd.api.types.is_datetime64_any_dtype(part.dtype):
+        return _dates(name, position, part)
+    if pd.api.types.is_bool_dtype(dtype):
+        return Column(name, position, "booleans", _texts(part))
+    numeric = pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_complex_dtype(dtype)
+    if numeric and not isinstance(dtype, pd.CategoricalDtype):
+        values = part.to_numpy(dtype=np.float64, na_value=np.nan)
+        kind = "empty" if np.isnan(values).all() and len(values) else "numbers"
+        return Column(name, position, kind, _texts(part), values, dtype=str(dtype))
+    # Strings, objects and categories: text, as in a file.
+    if (
+        isinstance(dtype, pd.CategoricalDtype)
+        or pd.api.types.is_object_dtype(dtype)
+        or pd.api.types.is_string_dtype(dtype)
+    ):
+        return read_column(name, position, _texts(part), choices)
+    return Column(name, position, "text", _texts(part))
+
+
+def _texts(part: pd.Series) -> Sequence[str]:
+    return [as_text(value) for value in part.tolist()]
+
+
+def _dates(name: str, position: int, part: pd.Series) -> Column:
+    """Return a column of dates, in UTC and by its own clocks."""
+    zone = None if part.dt.tz is None else str(part.dt.tz)
+    stamps = pd.DatetimeIndex(part)
+    local = stamps.tz_localize(None).to_numpy().astype("datetime64[us]")
+    times = (stamps.tz_convert(None) if zone else stamps).to_numpy().astype("datetime64[us]")
+    dates = Dates(times, local=local)
+    return Column(name, position, "dates", _texts(part), dates=dates, zone=zone)
+
+
+def _check(table: Table) -> None:
+    """Refuse dates that are missing and numbers without end."""
+    for column in table.columns:
+        if column.kind == "dates" and isinstance(column.dates, Dates):
+            if (missing := np.isnat(column.dates.times)).any():
+                row = int(missing.argmax())
+                raise ValueError(
+                    f"Row {row}: the {column.name or 'date'} is missing; expected one in every row."
+                )
+        elif column.kind == "numbers" and (endless := np.isinf(column.numbers)).any():
+            raise ValueError(
+                f"{table.where(int(endless.argmax()), column)}: the value is infinite; expected a "
+                "finite number in every row."
+            )
