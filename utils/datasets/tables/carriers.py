@@ -183,9 +183,9 @@ def _delimiter(text: str) -> str:
     """Return what separates the cells: what gives most lines the same number of cells."""
     lines = text.split("\n", 400)[:400]
     sample = [line for line in lines if line.strip() and not line.startswith("#")]
-    best, score = ",", (0.0, 0)
+    best, score = ",", (0.0, False, 0)
     for delimiter in _DELIMITERS:
-        if delimiter == " " and score[1] > 1:
+        if delimiter == " " and score[2] > 1:
             break  # spaces stand inside of dates and names; they separate if nothing else does
         try:
             widths = [
@@ -199,8 +199,9 @@ def _delimiter(text: str) -> str:
         # R leaves the numbers of the rows without a name in the header.
         if delimiter == " " and (share < 1 or widths[0] not in (width, width - 1)):
             continue
-        if width > 1 and (share, width) > score:
-            best, score = delimiter, (share, width)
+        # A decimal comma splits the rows, but hardly the header.
+        if width > 1 and (share, widths[0] == width, width) > score:
+            best, score = delimiter, (share, widths[0] == width, width)
     return best
 
 

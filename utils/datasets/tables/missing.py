@@ -201,8 +201,8 @@ def _dropped(
         longest = max((len(one[1]) for one in found), default=0)
         raise ValueError(
             f"{table.subject}: without the rows with missing values ({said}) the longest complete "
-            f"stretch has {rows_of(longest)}; at least {choices.min_rows} are needed (the window and "
-            "one more)."
+            f"stretch has {rows_of(longest)}; at least {choices.min_rows} are needed (the window "
+            "and one more)."
         )
     return long
 

@@ -14,6 +14,8 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 
+from utils.datasets.tables.dress import Part, power, take_apart, without_shared_scale
+
 # What programs and people write where a number is missing, in lower case.
 MISSING = frozenset(
     {"", "nan", "na", "n/a", "#n/a", "<na>", "nat", "null", "none", "nil", "-", "–", "—", "--"}
@@ -32,7 +34,7 @@ _SAME = str.maketrans(
     | {"．": ".", "，": ","}
 )
 _PLAIN = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
-_PLAIN_CHARACTERS = re.compile(r"[-+.0-9eE\n]*")
+_CHARACTERS = {".": re.compile(r"[-+.0-9eE\n]*"), ",": re.compile(r"[-+,0-9eE\n]*")}
 
 
 def _grouped(mark: str, decimal: str) -> re.Pattern[str]:
@@ -53,32 +55,6 @@ _CONVENTIONS: dict[str, tuple[re.Pattern[str], str, str]] = {
     "1'234,5": (_grouped("'", ","), "'", ","),
     "1_234.5": (_grouped("_", "."), "_", "."),
 }
-_SCALES = {
-    "k": 3,
-    "m": 6,
-    "mn": 6,
-    "mio": 6,
-    "mln": 6,
-    "b": 9,
-    "bn": 9,
-    "mrd": 9,
-    "t": 12,
-    "tn": 12,
-}
-# What letters may stand before a number: anything else makes a name of it.
-_CURRENCIES = frozenset(
-    {"r$", "us$", "a$", "c$", "hk$", "nt$", "s$", "usd", "eur", "gbp", "jpy", "chf", "cny", "inr"}
-    | {"krw", "sek", "nok", "dkk", "pln", "czk", "aud", "cad", "brl", "rs", "kr", "fr", "zł", "kč"}
-    | {"rmb", "sfr", "rp", "rm"}
-)
-_AROUND = r"[^\d\s+\-.,'_(]{0,4}"
-# sign, something before, sign, digits, exponent, something behind
-_DRESSED = re.compile(
-    rf"(?P<sign1>[-+]?)\s*(?P<before>{_AROUND}\.?)\s*(?P<sign>[-+]?)\s*"
-    r"(?P<digits>[\d.,](?:[\d.,'_ ]*[\d.,])?)(?P<exponent>[eE][-+]?\d+)?"
-    r"(?P<space>\s*)(?P<after>[^\d].{0,11}?)?"
-)
-_UNIT = re.compile(r"[^\d\s(),;:'\"]+(\s?[^\d\s(),;:'\"]+)?\d?")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,21 +93,6 @@ class Refused:
     share: float
 
 
-@dataclasses.dataclass(frozen=True)
-class _Part:
-    """A cell taken apart."""
-
-    negative: bool
-    before: str
-    digits: str
-    exponent: str
-    scale: str
-    unit: str
-    bracket: bool
-    behind: bool
-    spaced: bool
-
-
 def is_missing(cell: str, more: Collection[str] = ()) -> bool:
     """Return whether a cell says that a number is missing; ``more`` are other words for it."""
     cell = cell.strip().lower()
@@ -151,7 +112,7 @@ def read_numbers(
     Returns:
         The numbers; None for a column of text, or without any cell; or why it is refused.
     """
-    if mark != "," and (quick := _quick(cells, mark)) is not None:
+    if (quick := _quick(cells, mark)) is not None:
         return quick
     texts = [cell.strip().translate(_SAME) for cell in cells]
     there = [i for i, text in enumerate(texts) if not is_missing(text, missing)]
@@ -162,16 +123,12 @@ def read_numbers(
     if mark != "," and all(_PLAIN.fullmatch(texts[i]) for i in there):
         values[there] = [float(texts[i]) for i in there]
         return _finished(values, [texts[i] for i in there], there, mark)
-    parts = {i: part for i in there if (part := _split(texts[i])) is not None}
+    parts = {i: part for i in there if (part := take_apart(texts[i])) is not None}
     # What most of the readable cells wear, all have to wear.
     dress = Counter((part.before, part.unit) for part in parts.values())
     usual = dress.most_common(1)[0][0] if dress else ("", "")
     good = {i: part for i, part in parts.items() if (part.before, part.unit) == usual}
-    fits = {
-        name: {i for i, part in good.items() if pattern.fullmatch(part.digits)}
-        for name, (pattern, _, its_mark) in _CONVENTIONS.items()
-        if not mark or its_mark == mark
-    }
+    fits = _fitting(good, mark)
     most = max((len(rows) for rows in fits.values()), default=0)
     share = (most + len(endless)) / len(there)
     if share <= NEARLY:
@@ -185,7 +142,7 @@ def read_numbers(
         elif bad[0] in endless:
             why = "infinite"
         return Refused(bad[0], cells[bad[0]].strip(), len(bad), why, share)
-    good, unit = _scaled(good)
+    good, unit = without_shared_scale(good)
     readings = {
         name: np.array([_value(good[i], name) for i in there])
         for name, rows in fits.items()
@@ -211,17 +168,44 @@ def read_numbers(
     return Numbers(values, _words(first, worn, good), proof, whole)
 
 
+def _fitting(parts: dict[int, Part], mark: str) -> dict[str, set[int]]:
+    """Return the rows that each convention reads; those that read fewest of a sample are spared."""
+    allowed = {name: one[0] for name, one in _CONVENTIONS.items() if mark in ("", one[2])}
+    sample = list(parts.values())[:200]
+    reads = {
+        name: sum(pattern.fullmatch(part.digits) is not None for part in sample)
+        for name, pattern in allowed.items()
+    }
+    if len(sample) < len(parts) and len(sample) in reads.values():
+        allowed = {name: allowed[name] for name, count in reads.items() if count == len(sample)}
+    return {
+        name: {i for i, part in parts.items() if pattern.fullmatch(part.digits)}
+        for name, pattern in allowed.items()
+    }
+
+
 def _quick(cells: Sequence[str], mark: str) -> Numbers | Refused | None:
-    """Read a column of plain numbers without gaps; None if it is something else."""
-    if not _PLAIN_CHARACTERS.fullmatch("\n".join(cells[:50])):
+    """Read a column without gaps that holds digits, signs and one kind of mark; or None."""
+    for decimal, characters in _CHARACTERS.items():
+        if mark in ("", decimal) and characters.fullmatch("\n".join(cells[:50])):
+            break
+    else:
         return None
-    if not _PLAIN_CHARACTERS.fullmatch("\n".join(cells)):
+    if not characters.fullmatch("\n".join(cells)):
         return None
+    pointed = cells if decimal == "." else [cell.replace(",", ".") for cell in cells]
     try:
-        values = np.array([float(cell) for cell in cells])
+        values = np.array([float(cell) for cell in pointed])
     except ValueError:
         return None
-    return _finished(values, cells, range(len(cells)), mark) if len(values) else None
+    if not len(values):
+        return None
+    if decimal == ".":
+        return _finished(values, cells, range(len(cells)), mark)
+    with_comma = [cell for cell in pointed if "." in cell]
+    if np.isinf(values).any() or not (mark or any(_needs_point(cell) for cell in with_comma)):
+        return None
+    return Numbers(values, "',' is the decimal mark", ",", False)
 
 
 def _finished(
@@ -247,7 +231,7 @@ def _needs_point(text: str) -> bool:
     return not grouped or whole.startswith("0")
 
 
-def _by_missing_point(parts: dict[int, _Part], readings: dict[str, np.ndarray]) -> str | None:
+def _by_missing_point(parts: dict[int, Part], readings: dict[str, np.ndarray]) -> str | None:
     """Return the convention that wrote thousands, where a cell without a mark proves it.
 
     A program that writes 2731 as "2,731" writes 999 as "999". One that writes decimals to three
@@ -261,78 +245,16 @@ def _by_missing_point(parts: dict[int, _Part], readings: dict[str, np.ndarray]) 
     return separated[0] if len(separated) == 1 else None
 
 
-def _split(text: str) -> _Part | None:
-    """Take a cell apart: sign, currency, digits, exponent, scale, unit; None for other text."""
-    if found := re.fullmatch(r"([^\w\s(.,+-]{1,2})\s*\((.*)\)", text):
-        text = f"({found[1]}{found[2]})"  # $(5.00)
-    bracket = text.startswith("(") and text.endswith(")")
-    if bracket:
-        text = text[1:-1].strip()
-    behind = text.endswith("-") and len(text) > 1
-    if behind:
-        text = text[:-1].strip()
-    found = _DRESSED.fullmatch(text)
-    if found is None or (found["sign1"] and found["sign"]):
-        return None
-    before = found["before"].strip()
-    if bracket is False and "(" in before:
-        return None
-    if re.search(r"\w", before) and before.lower().rstrip(".") not in _CURRENCIES:
-        return None  # Q1, AB12: names, no numbers
-    sign = found["sign1"] or found["sign"]
-    if (bracket or behind) and sign:
-        return None
-    after = (found["after"] or "").strip()
-    scale = after if after.lower().rstrip(".") in _SCALES else ""
-    unit = "" if scale else after
-    if unit and not _UNIT.fullmatch(unit):
-        # A scale and a unit: 5M USD.
-        first, _, rest = unit.partition(" ")
-        if first.lower() not in _SCALES or not _UNIT.fullmatch(rest):
-            return None  # 4:53, 12 of 30, a sentence
-    return _Part(
-        bracket or behind or sign == "-",
-        before,
-        found["digits"],
-        found["exponent"] or "",
-        scale,
-        unit,
-        bracket,
-        behind,
-        bool(found["space"]),
-    )
-
-
-def _scaled(parts: dict[int, _Part]) -> tuple[dict[int, _Part], str]:
-    """Return the parts, and the unit if what looks like one scale for all is a unit: 5 m, 300 K.
-
-    Only letters that differ from cell to cell, or a capital M, B, T right behind the digits, are
-    thousands and millions.
-    """
-    scales = {part.scale for part in parts.values()}
-    if len(scales) > 1 or scales == {""}:
-        return parts, ""
-    scale = next(iter(scales))
-    spaced = any(part.spaced for part in parts.values())
-    if (scale.isupper() and not spaced) or len(scale) > 1:
-        return parts, ""
-    return {i: dataclasses.replace(part, scale="") for i, part in parts.items()}, scale
-
-
-def _value(part: _Part, convention: str) -> float:
+def _value(part: Part, convention: str) -> float:
     _, deleted, mark = _CONVENTIONS[convention]
     digits = part.digits.replace(deleted, "") if deleted else part.digits
     # As Python reads "2.34e6": a product would be off in the last digit.
-    exponent = part.exponent or (f"e{_power(part.scale)}" if part.scale else "")
+    exponent = part.exponent or (f"e{power(part.scale)}" if part.scale else "")
     number = float(digits.replace(mark, ".") + exponent)
     return -number if part.negative else number
 
 
-def _power(scale: str) -> int:
-    return _SCALES[scale.lower().rstrip(".")]
-
-
-def _words(convention: str, dress: tuple[str, str], parts: dict[int, _Part]) -> str:
+def _words(convention: str, dress: tuple[str, str], parts: dict[int, Part]) -> str:
     """Say what was converted."""
     said = []
     _, deleted, mark = _CONVENTIONS[convention]
@@ -341,7 +263,7 @@ def _words(convention: str, dress: tuple[str, str], parts: dict[int, _Part]) -> 
     if mark == "," and any("," in part.digits for part in parts.values()):
         said.append("',' is the decimal mark")
     if scales := sorted({part.scale for part in parts.values() if part.scale}):
-        said.append(", ".join(f"{scale} is 10^{_power(scale)}" for scale in scales))
+        said.append(", ".join(f"{scale} is 10^{power(scale)}" for scale in scales))
     if any(part.bracket for part in parts.values()):
         said.append("(5) is -5")
     if any(part.behind for part in parts.values()):

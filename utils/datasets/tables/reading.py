@@ -104,8 +104,8 @@ def understand(table: Table, choices: Choices) -> dict[str, Any]:
 
 def _too_few(table: Table, rows: int, choices: Choices) -> str:
     return (
-        f"{table.subject} has {rows_of(rows)}; at least {choices.min_rows} are needed (the window and "
-        "one more)."
+        f"{table.subject} has {rows_of(rows)}; at least {choices.min_rows} are needed (the window "
+        "and one more)."
     )
 
 
@@ -119,8 +119,8 @@ def _long_enough(
         if choices.group is None and len(found) == 1:
             raise ValueError(_too_few(table, longest, choices))
         raise ValueError(
-            f"The longest of the {len(found)} sequences of {table.source} has {rows_of(longest)}; at "
-            f"least {choices.min_rows} are needed (the window and one more)."
+            f"The longest of the {len(found)} sequences of {table.source} has {rows_of(longest)}; "
+            f"at least {choices.min_rows} are needed (the window and one more)."
         )
     if choices.group is not None:
         table.notes.append(f"{choices.group!r} names the sequences.")
