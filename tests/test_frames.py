@@ -36,7 +36,9 @@ def test_a_frame_with_dates_in_a_column_and_text_beside_them():
     assert series.columns == ("price", "sold")
     assert series.time_name == "at"
     assert series.times[1] == np.datetime64("2024-01-01T10:00")
-    assert series.notes == ("Left out, since they hold no numbers: 'shop', 'open'.",)
+    assert series.notes == (
+        "Left out: 'shop' (text, such as 'a'), 'open' (true or false, such as 'True').",
+    )
 
 
 def test_dates_that_are_still_text_are_read():
@@ -68,8 +70,11 @@ def test_periods_zones_arrays_and_series():
     [
         (frame().assign(price=[1.0] * 9 + [np.nan] * 21), r"Row 9 .*'price': the value is missing"),
         (frame().assign(price=[np.inf] * 30), r"Row 0 .*'price': the value is infinite"),
-        (frame(pd.date_range("2024", periods=30)[::-1]), r"Row 1: .* comes after .*oldest first"),
-        (pd.DataFrame({"a": ["x", "y"]}), "no column of numbers; its columns are a"),
+        (frame(pd.date_range("2024", periods=30)[[0, 2, 1, *range(3, 30)]]), r"Row 2 .*time order"),
+        (pd.DataFrame({"a": ["x", "y"]}), r"no column of numbers .*'a' \(text, such as 'x'\)"),
+        (frame(price=["1.5", "2.5", "oops", *["3.5"] * 27]), "Row 2 .*'oops' is not a number"),
+        (frame(shop=["a"] * 15 + ["b"] * 15), r"as_series\(…, group='shop'\)"),
+        (frame(price=[1.5, -9999.0, 2.5, -9999.0, *range(26)]), r"missing_values=\[-9999\]"),
         (pd.DataFrame(np.ones((3, 2)), columns=["a", "a"]), "'a' is there twice"),
         (np.zeros((2, 3, 4)), r"shape \(2, 3, 4\)"),
         (np.array(["a", "b"]), "expected a data frame, or numbers"),
@@ -82,6 +87,37 @@ def test_bad_data_are_refused_with_their_place(data, message):
         as_series(data)
 
 
+def test_a_frame_is_judged_as_a_file_is():
+    days = pd.date_range("2024-01-01", periods=30, name="day")
+    turned = as_series(frame(days)[::-1])
+    assert turned.times[0] == np.datetime64("2024-01-01")
+    np.testing.assert_array_equal(turned.values, frame().to_numpy())
+    assert "newest row stood first" in turned.notes[0]
+    roles = as_series(frame(days, nr=np.arange(30), hour=[0] * 30, fixed=[7.5] * 30))
+    assert roles.columns == ("price", "sold")
+    assert "'nr' (counts the rows)" in roles.notes[0]
+    text = as_series(frame(price=[f"{i**2},5" for i in range(30)], at=days.strftime("%d.%m.%Y")))
+    assert text.values[2, 0] == 4.5
+    assert text.times[-1] == np.datetime64("2024-01-30")
+    chosen = as_series(frame(fixed=[7.5] * 30), columns=["fixed", "price"])
+    assert chosen.columns == ("fixed", "price")
+
+
+def test_a_frame_of_several_series_and_with_gaps():
+    days = pd.date_range("2024-01-01", periods=30, name="day")
+    levels = pd.concat({name: frame(days) for name in "ab"}, names=["shop"])
+    series = as_series(levels, group="shop")
+    assert (series.starts, series.groups) == ((0, 30), ("a", "b"))
+    assert series.columns == ("price", "sold")
+    with pytest.raises(ValueError, match=r"group='shop'"):
+        as_series(levels)
+    gaps = frame(days)
+    gaps.iloc[10, 0] = np.nan
+    assert as_series(gaps, missing="drop", min_rows=5).starts == (0, 10)
+    filled = as_series(gaps, missing="interpolate")
+    assert filled.values[10, 0] == pytest.approx(filled.values[[9, 11], 0].mean())
+
+
 def test_a_csv_keeps_its_types_its_date_s_name_and_says_what_it_left_out(tmp_path):
     table = frame(shop=["a"] * 30)
     table.insert(0, "Day", pd.date_range("2024-01-01", periods=30).strftime("%Y-%m-%d"))
@@ -89,7 +125,7 @@ def test_a_csv_keeps_its_types_its_date_s_name_and_says_what_it_left_out(tmp_pat
     series = read_csv(tmp_path / "shop.csv")
     assert series.dtypes == ("float64", "int64")
     assert series.time_name == "Day"
-    assert series.notes == ("Left out, since they hold text: 'shop'.",)
+    assert series.notes == ("Left out: 'shop' (text, such as 'a').",)
     assert read_csv(tmp_path / "shop.csv", ["price"]).notes == ()  # as it was asked for
 
 
@@ -176,7 +212,7 @@ def test_without_dates_steps_are_counted():
     assert made["step"].tolist() == [0, 1, 2, 0, 1, 2]
     with pytest.raises(ValueError, match="The data had no dates"):
         layout().frame(np.ones((2, 3, 2)), "2024-01-01")
-    taken = layout(step=np.arange(30.0)).frame(np.ones((1, 2, 3)))
+    taken = layout(step=np.sin(np.arange(30.0))).frame(np.ones((1, 2, 3)))
     assert list(taken) == ["window", "step_", "price", "sold", "step"]
 
 

@@ -26,7 +26,7 @@ def frame_table(frame: pd.DataFrame, choices: Choices) -> Table:
     def place(row: int) -> str:
         return f"Row {row} (index {index[row]})"
 
-    parts = [(name, part) for name, part in _of_index(index)]
+    parts = [(name, part) for name, part in _of_index(index, "date" in frame.columns)]
     parts += [(str(name), frame.iloc[:, i]) for i, name in enumerate(frame.columns)]
     if repeated := first_repeated([name for name, _ in parts if name]):
         raise ValueError(f"The column {repeated!r} is there twice; expected different names.")
@@ -51,16 +51,22 @@ def _option(choice: str, value: object) -> str:
     return f"as_series(…, {choice}={value!r})"
 
 
-def _of_index(index: pd.Index) -> list[tuple[str, pd.Series]]:
-    """Return the levels of an index that is more than row numbers."""
+def _of_index(index: pd.Index, taken: bool) -> list[tuple[str, pd.Series]]:
+    """Return the levels of an index that is more than row numbers.
+
+    Nameless dates are called "date", unless a column is called so (``taken``).
+    """
     if isinstance(index, pd.RangeIndex):
         return []
     levels = [index.get_level_values(i) for i in range(index.nlevels)]
     if index.nlevels == 1 and index.name is None and pd.api.types.is_numeric_dtype(index.dtype):
         return []
-    return [
-        ("" if level.name is None else str(level.name), pd.Series(level.array)) for level in levels
-    ]
+    found = []
+    for level in levels:
+        name = "" if level.name is None else str(level.name)
+        dates = isinstance(level, pd.DatetimeIndex | pd.PeriodIndex)
+        found.append((name or "date" * (dates and not taken), pd.Series(level.array)))
+    return found
 
 
 def _column(name: str, position: int, part: pd.Series, choices: Choices) -> Column:

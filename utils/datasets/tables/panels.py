@@ -12,6 +12,7 @@ import pandas as pd
 from utils.datasets.tables.clocks import Clock
 from utils.datasets.tables.columns import Choices, Column, Table
 
+MANY = 0.2  # share of the rows that repeat a time, where several series take turns
 _ENTITY = re.compile(
     r"(?:.*[ _-])?(id|ids|key|symbol|ticker|subject|patient|person|user|customer|client|unit|"
     r"engine|device|machine|sensor|station|entity|site|store|shop|item|sku|product|series|run|"
@@ -32,12 +33,17 @@ _COUNTER = re.compile(
 def panel(table: Table, clock: Clock) -> tuple[Column, ...] | None:
     """Return the column, or the two, whose values split the rows into series that run one way."""
     candidates = []
+    twice = 1 - len(np.unique(clock.times)) / table.rows
     for column in table.columns:
         if column.position in clock.used or column.kind not in ("text", "numbers", "booleans"):
             continue
         codes, names = pd.factorize(np.array(column.cells, dtype=object))
         if 2 <= len(names) <= table.rows / 2:
             likely = bool(_ENTITY.fullmatch(column.name))
+            # Where times hardly repeat, few values may split the rows by chance.
+            in_blocks = (np.diff(codes) != 0).sum() == len(names) - 1
+            if not in_blocks and twice < MANY and not (likely and column.kind == "text"):
+                continue
             candidates.append((column.kind != "text", not likely, column.position, column, codes))
     candidates.sort(key=lambda one: one[:3])
     for *_, column, codes in candidates:
