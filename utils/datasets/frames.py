@@ -32,6 +32,7 @@ def as_series(
     date_format: str | None = None,
     decimal: str | None = None,
     min_rows: int = 1,
+    like: Sequence[str] = (),
 ) -> Series:
     """Return a data frame, an array or a series of pandas as a ``Series``.
 
@@ -51,6 +52,8 @@ def as_series(
         date_format: "DMY", "MDY", "YMD" or a format of strptime, for dates that are text.
         decimal: "." or ",", for numbers that are text.
         min_rows: how many rows a sequence needs.
+        like: columns of other data that these are compared with: those of them that there are, are
+            taken, whatever they hold here.
 
     Raises:
         ValueError: if there are no numbers, a value is missing or infinite, a name comes twice,
@@ -62,7 +65,7 @@ def as_series(
         data = data.to_frame(name=data.name if data.name is not None else "value")
     if isinstance(data, pd.DataFrame):
         choices = Choices(
-            columns,
+            columns or [name for name in like if name in data] or None,
             group,
             missing,
             missing_values,

@@ -316,7 +316,7 @@ class LstmGan(BaseEstimator):
                 "This LSTM-GAN was loaded, and its data are not stored with it; expected them as "
                 "an argument."
             )
-        series = self._series if X is None else as_series(X)
+        series = self._series if X is None else as_series(X, like=self.layout_.columns)
         assert series is not None
         if series.columns != self.layout_.columns:
             raise ValueError(
