@@ -1,4 +1,4 @@
-"""Draw windows from a trained LSTM-GAN, from the command line."""
+"""Draw windows or long series from a trained LSTM-GAN, from the command line."""
 
 from __future__ import annotations
 
@@ -17,15 +17,21 @@ import tensorflow as tf
 
 from utils.checks import positive_integer
 from utils.files import replacing
+from utils.lstm_gan import long_series
 from utils.lstm_gan.estimator import PRETRAINED, LstmGan
 from utils.lstm_gan.faults import FAILED, explanation
 
 EXAMPLE = """example:
   python -m utils.sample runs/goog --windows 5000 --out synthetic.csv --seed 7
 
-A .csv is a long table: window, date or step, then the columns of the data with their decimals. A
-.npz holds an array, key "samples", of shape (windows, time, features). The same seed gives the
-same bytes."""
+  python -m utils.sample runs/goog --length 2000 --out series.csv --start 2025-01-06
+
+The second command makes one long series: window goes on from window. A .csv is a long table: window
+(or series, if there are several), date or step, then the columns of the data with their decimals. A
+.npz holds an array, key "samples", of shape (windows or series, time, features). The same seed
+gives the same bytes."""
+
+WINDOWS = 1000  # unless told otherwise
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -54,7 +60,7 @@ def run(options: argparse.Namespace) -> str:
     Raises:
         ValueError, OSError: for bad input, or a file that cannot be written.
     """
-    positive_integer(windows=options.windows)
+    _check_size(options)
     out = Path(options.out)
     if out.suffix not in (".csv", ".npz"):
         raise ValueError(f"The file is {out}; expected a name that ends with .csv or .npz.")
@@ -64,7 +70,9 @@ def run(options: argparse.Namespace) -> str:
         raise ValueError("An array has no dates; expected --start with a .csv only.")
     pretrained = options.run.lower() in PRETRAINED and not Path(options.run).is_dir()
     gan = LstmGan.from_pretrained(options.run) if pretrained else LstmGan.load(options.run)
-    windows = gan.sample(options.windows, options.seed)
+    if options.length is not None:
+        return _long_series(gan, options, out)
+    windows = gan.sample(options.windows or WINDOWS, options.seed)
     with replacing(out) as path:
         if out.suffix == ".npz":
             np.savez_compressed(path, samples=windows)
@@ -75,10 +83,37 @@ def run(options: argparse.Namespace) -> str:
     return f"{out}: {count:,} windows of {length} rows and {features} columns, seed {options.seed}."
 
 
+def _check_size(options: argparse.Namespace) -> None:
+    """Refuse sizes that are no sizes, and those of windows and of long series together."""
+    sizes = {"windows": options.windows, "length": options.length, "count": options.count}
+    positive_integer(**{name: size for name, size in sizes.items() if size is not None})
+    if options.length is not None and options.windows is not None:
+        raise ValueError("Both --length and --windows were given; expected one of them.")
+    if options.length is None and options.count is not None:
+        raise ValueError("--count is the number of long series; expected --length with it.")
+
+
+def _long_series(gan: LstmGan, options: argparse.Namespace, out: Path) -> str:
+    """Draw and write long series; return what was done."""
+    asked = {"count": options.count or 1, "seed": options.seed}
+    if out.suffix == ".npz":
+        samples = long_series.array(gan, options.length, **asked)
+        with replacing(out) as path:
+            np.savez_compressed(path, samples=samples)
+    else:
+        table = gan.sample_series(options.length, start=options.start, **asked)
+        with replacing(out) as path:
+            table.to_csv(path, index=False, lineterminator="\n")
+    kind = "one series" if asked["count"] == 1 else f"{asked['count']:,} series"
+    done = f"{out}: {kind} of {options.length:,} rows and {len(gan.layout_.columns)} columns, "
+    return "\n".join([done + f"seed {options.seed}.", *long_series.series_notes(gan.structure_)])
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m utils.sample",
-        description="Draw windows from an LSTM-GAN that `make train` or LstmGan.save wrote.",
+        description="Draw windows or long series from an LSTM-GAN that `make train` or "
+        "LstmGan.save wrote.",
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -87,16 +122,20 @@ def _parser() -> argparse.ArgumentParser:
         "run", metavar="RUN", help=f"the run folder; or shipped weights: {', '.join(PRETRAINED)}"
     )
     parser.add_argument(
-        "--windows", type=int, default=1000, metavar="N", help="how many (default: %(default)s)"
+        "--windows", type=int, metavar="N", help=f"how many windows (default: {WINDOWS})"
     )
+    parser.add_argument(
+        "--length", type=int, metavar="N", help="rows of one long series, instead of windows"
+    )
+    parser.add_argument("--count", type=int, metavar="N", help="how many long series (default: 1)")
     parser.add_argument("--out", required=True, metavar="FILE", help="a .csv or a .npz")
     parser.add_argument(
-        "--seed", type=int, default=0, metavar="N", help="of the windows (default: %(default)s)"
+        "--seed", type=int, default=0, metavar="N", help="of what is drawn (default: %(default)s)"
     )
     parser.add_argument(
         "--start",
         metavar="DATE",
-        help="first date of every window (default: after the data's last)",
+        help="first date of every window or series (default: after the data's last)",
     )
     return parser
 

@@ -22,7 +22,7 @@ from utils.datasets.frames import Layout, as_series
 from utils.datasets.series import Series
 from utils.datasets.time_series import load_stock
 from utils.datasets.windows import windows_of
-from utils.lstm_gan import memory, restart, run_folder, run_lock
+from utils.lstm_gan import long_series, memory, restart, run_folder, run_lock
 from utils.lstm_gan.callbacks import Callback
 from utils.lstm_gan.config import TrainingConfig
 from utils.lstm_gan.markdown import wrapped
@@ -269,6 +269,17 @@ class LstmGan(BaseEstimator):
         """Return windows, (windows, time, features), as ``sample_frame`` does."""
         self._check_fitted()
         return self.layout_.frame(windows, start)
+
+    def sample_series(
+        self, length: int, seed: int = 0, *, start: Any = None, count: int = 1
+    ) -> pd.DataFrame:
+        """Return one long series of ``length`` rows as a table with dates, or ``count`` of them.
+
+        See ``utils.lstm_gan.long_series``, which also has it as an array; the dates and the types
+        are as in ``sample_frame``. The same arguments give the same table.
+        """
+        self._check_fitted()
+        return long_series.table(self, length, count=count, seed=seed, start=start)
 
     # --- Judging --------------------------------------------------------------------------------
 
