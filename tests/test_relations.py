@@ -129,6 +129,20 @@ def test_a_state_that_another_state_gives() -> None:
     assert not found["function"].holds(np.column_stack([day, day < 5])).any()
 
 
+def test_combinations_that_never_occur() -> None:
+    rng = np.random.default_rng(11)
+    running = rng.random(ROWS) < 0.5
+    defrost = ~running & (rng.random(ROWS) < 0.5)
+    free = rng.random(ROWS) < 0.5
+    rows = np.column_stack([running, defrost, free]).astype(float)
+    together, *_ = named(rows, "running", "defrost", "free")
+    assert together.text == "'running' and 'defrost' take 3 of their 4 combinations only."
+    assert together.holds(rows).all()
+    assert not together.holds(np.ones((1, 3))).any()
+    slow = np.column_stack([np.arange(ROWS) >= 200, np.arange(ROWS) < 100]).astype(float)
+    assert "together" not in kinds(named(slow))  # two changes prove nothing
+
+
 def test_a_clock_with_all_that_it_drives() -> None:
     hours = np.arange(24 * 7 * 4)
     rows = np.column_stack([hours % 24, hours // 24 % 7, hours // 24 % 7 >= 5, walk(len(hours))])

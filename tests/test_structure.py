@@ -28,6 +28,7 @@ COLUMNS = {
     "totals": ("cases", "deaths", "today", "left"),
     "cases": ("confirmed", "recovered", "deaths", "active"),
     "bill": ("energy", "grid", "total"),
+    "plant": ("compressor", "defrost", "mode", "pressure"),
     "shop": ("sold", "price", "code", "flag", "level"),
 }
 
@@ -69,6 +70,11 @@ def table(name: str, seed: int = 0) -> np.ndarray:
         today = rng.poisson(rng.gamma(1, 2, ROWS))
         since = np.array([today[t - t % 24 : t + 1].sum() for t in time])
         columns = [today.cumsum(), (today // 3).cumsum(), since, 9000 - (today // 2).cumsum()]
+    elif name == "plant":
+        mode = np.repeat(rng.integers(0, 3, ROWS), 3)[:ROWS]
+        running = np.where(mode == 0, 0, rng.random(ROWS) < 0.7)
+        defrost = np.where(running == 1, 0, rng.random(ROWS) < 0.4)
+        columns = [running, defrost, mode, (2 + running + rng.normal(size=ROWS)).round(2)]
     elif name == "cases":
         new = rng.poisson(20, ROWS)
         deaths = (new // 12).cumsum()

@@ -18,7 +18,8 @@ class Relation:
             "one-hot", "function" (a few-valued column that another gives), "values" (few),
             "step" (a fixed grid), "gap" (values that never occur), "atom" (one value in many
             rows), "total" (never falls, or never rises), "resetting" (a total that starts again)
-            or "clock" (each state has one successor).
+            "clock" (each state has one successor) or "together" (few-valued columns of which
+            some combinations never occur).
         columns: the names of the columns it is about.
         indices: where they stand in the data.
         text: the relation as a sentence.
@@ -138,6 +139,14 @@ def _clock_holds(relation: Relation, windows: np.ndarray) -> np.ndarray:
     return known
 
 
+def _together_holds(relation: Relation, windows: np.ndarray) -> np.ndarray:
+    rows = windows[..., list(relation.indices)]
+    found: np.ndarray = np.zeros(rows.shape[:2], bool)
+    for combination in relation.details["combinations"]:
+        found |= (rows == combination).all(axis=-1)
+    return found
+
+
 HOLDS: dict[str, Callable[[Relation, np.ndarray], np.ndarray]] = {
     "order": _order_holds,
     "sum": _linear_holds,
@@ -151,4 +160,5 @@ HOLDS: dict[str, Callable[[Relation, np.ndarray], np.ndarray]] = {
     "total": _total_holds,
     "resetting": _resetting_holds,
     "clock": _clock_holds,
+    "together": _together_holds,
 }

@@ -150,8 +150,8 @@ class Columns:
                 return None
             code = code * len(values) + np.searchsorted(values, self.rows[:, i])
         states, first, code = np.unique(code, return_index=True, return_inverse=True)
-        # Every state must have been left twice, or it has its one successor by accident.
-        if len(states) > min(MOST_STATES, len(self.rows) // 3):
+        # Every state must have been left often, or it has its one successor by accident.
+        if len(states) > min(MOST_STATES, len(self.rows) // 4):
             return None
         before, after = code[:-1][self.inside], code[1:][self.inside]
         successor = np.full(len(states), -1)

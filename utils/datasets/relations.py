@@ -15,6 +15,7 @@ from utils.datasets.relation import Relation
 from utils.datasets.relation_columns import FEWEST_CASES, Columns, listed, number
 
 FEWEST_ROWS = 50  # in fewer, what holds in every row may hold by accident
+MOST_COMBINATIONS = 40  # of few-valued columns that are kept together
 NAMED = 4  # chains of columns that a sentence lists
 
 
@@ -63,13 +64,15 @@ class _Between(Columns):
         orders = self.orders(numbers, linear)
         given = {relation.indices[-1] for relation in functions}
         given |= {relation.indices[0] for relation in totals}
+        bound = clocked | given.union(*grouped)
+        together = self.together([i for i in self.few if i not in bound])
         single = [
             relation
             for i in self.varying
             if i not in clocked and i not in given and not any(i in group for group in grouped)
             for relation in self.single(i)
         ]
-        return [*orders, *linear, *one_hot, *functions, *clocks, *totals, *single]
+        return [*orders, *linear, *one_hot, *functions, *together, *clocks, *totals, *single]
 
     # --- Between columns ---------------------------------------------------------------------
 
@@ -234,6 +237,38 @@ class _Between(Columns):
             outputs=steps.tolist(),
             few=source in self.few,
         )
+
+    def together(self, candidates: list[int]) -> list[Relation]:
+        """Return groups of few-valued columns of which some combinations never occur."""
+        groups = [[i] for i in candidates]
+        for a, i in enumerate(candidates):
+            for j in candidates[a + 1 :]:
+                one, other = (next(g for g in groups if k in g) for k in (i, j))
+                if one is other or len(one) + len(other) > 4 or not self._excludes(i, j):
+                    continue
+                joint = sorted([*one, *other])
+                if len(np.unique(self.rows[:, joint], axis=0)) <= MOST_COMBINATIONS:
+                    groups = [g for g in groups if g is not one and g is not other] + [joint]
+        found = []
+        for group in sorted(g for g in groups if len(g) > 1):
+            values = np.unique(self.rows[:, group], axis=0)
+            possible = int(np.prod([len(self.levels[i][0]) for i in group]))
+            names = listed([self.columns[i] for i in group])
+            text = f"{names} take {len(values)} of their {possible} combinations only."
+            combinations = values.tolist()
+            found.append(self.relation("together", group, text, combinations=combinations))
+        return found
+
+    def _excludes(self, i: int, j: int) -> bool:
+        """Return whether two columns shun a combination that chance would have made often."""
+        counts = self.levels[i][1], self.levels[j][1]
+        codes = [np.searchsorted(self.levels[k][0], self.rows[:, k]) for k in (i, j)]
+        seen: np.ndarray = np.zeros((len(counts[0]), len(counts[1])))
+        np.add.at(seen, tuple(codes), 1)
+        changes = 1 + sum(int((np.diff(code) != 0).sum()) for code in codes)
+        expected = np.outer(counts[0], counts[1]) / len(self.rows)
+        # Rows that repeat the row before are no evidence of their own.
+        return bool((expected[seen == 0] * changes / len(self.rows) >= FEWEST_CASES).any())
 
     def orders(self, numbers: list[int], linear: list[Relation]) -> list[Relation]:
         """Return the orders between columns, reduced: not a ≤ c where a ≤ b and b ≤ c."""

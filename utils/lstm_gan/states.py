@@ -12,12 +12,13 @@ import numpy as np
 
 from utils.lstm_gan.margins import SCALE
 
+TOGETHER = 4096  # windows decoded at a time
 NEAR = 0.005  # of the shares of the states
 CALIBRATED = 1000  # windows that states are calibrated to
 
 
 class States:
-    """A few-valued column, or a one-hot group of columns, as a sequence of states.
+    """A few-valued column, or a group such as one-hot columns, as a sequence of states.
 
     ``decode`` finds, for each window, the states s_1, …, s_T that maximise
 
@@ -31,6 +32,7 @@ class States:
     Attributes:
         columns: which columns of the data.
         values: what the columns hold in each state, (states, columns).
+        spread: standard deviations of the columns, the unit of distances.
         shares: of the rows of the data in each state, (states,).
         chances: P, (states, states), from row to column.
         weight: of the distance to a state's values.
@@ -50,6 +52,7 @@ class States:
         rows = np.concatenate(sequences)
         self.values, code = np.unique(rows, axis=0, return_inverse=True)
         code, count = code.ravel(), len(self.values)
+        self.spread = np.where((spread := rows.std(axis=0)) > 0, spread, 1.0)
         self.shares = np.bincount(code, minlength=count) / len(code)
         ends = np.cumsum([len(sequence) for sequence in sequences])[:-1]
         inside = np.ones(len(code) - 1, bool)
@@ -65,8 +68,8 @@ class States:
         return self
 
     def _unit(self) -> float:
-        """Return the smallest squared distance between two states, encoded."""
-        x = self.values * SCALE
+        """Return the smallest squared distance between two states."""
+        x = self.values / self.spread
         distances = ((x[:, None] - x[None]) ** 2).sum(axis=-1)
         return float(distances[distances > 0].min()) if len(x) > 1 else 1.0
 
@@ -112,9 +115,14 @@ class States:
 
     def code(self, encoded: np.ndarray) -> np.ndarray:
         """Return the number of the state in each row, (windows, time)."""
-        x = self.values * SCALE
+        parts = [encoded[i : i + TOGETHER] for i in range(0, len(encoded), TOGETHER)]
+        empty: np.ndarray = np.zeros(encoded.shape[:2], np.int64)
+        return np.concatenate([self._path(part) for part in parts]) if parts else empty
+
+    def _path(self, encoded: np.ndarray) -> np.ndarray:
+        x, v = self.values / self.spread, encoded / (SCALE * self.spread)
         # |v − x|² without |v|², which is the same for every state.
-        fit = self.bias - self.weight * ((x**2).sum(axis=-1) - 2 * encoded @ x.T)
+        fit = self.bias - self.weight * ((x**2).sum(axis=-1) - 2 * v @ x.T)
         windows, time, count = fit.shape
         with np.errstate(divide="ignore"):
             successions = np.log(self.chances)  # −∞ for what never follows in the data
@@ -140,7 +148,7 @@ class States:
 
     def state(self) -> dict[str, Any]:
         """Return the state as JSON holds it."""
-        arrays = ("values", "shares", "chances", "bias")
+        arrays = ("values", "spread", "shares", "chances", "bias")
         kept = {name: getattr(self, name).tolist() for name in arrays}
         return {"columns": self.columns, "changes": self.changes, "weight": self.weight} | kept
 
@@ -149,7 +157,7 @@ class States:
         """Rebuild the states from what ``state`` returned."""
         states = cls(state["columns"])
         states.changes, states.weight = state["changes"], state["weight"]
-        for name in ("values", "shares", "chances", "bias"):
+        for name in ("values", "spread", "shares", "chances", "bias"):
             setattr(states, name, np.array(state[name], np.float64))
         return states
 

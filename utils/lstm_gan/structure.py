@@ -82,7 +82,9 @@ class Structure:
         ]
         elsewhere = {i for clock in clocks for i in clock.columns}
         elsewhere |= {total.column for total in totals} | {r.indices[-1] for r in linear}
-        states = [list(r.indices) for r in self._of("one-hot", "values")]
+        states = [list(r.indices) for r in self._of("one-hot", "together")]
+        joined = {i for group in states for i in group}
+        states += [[i] for r in self._of("values") if (i := r.indices[0]) not in joined]
         functions, given = self._functions(states, elsewhere)
         computed = {r.indices[1] for r in functions if r.indices[0] not in given}
         states = [group for group in states if not set(group) <= computed]
@@ -264,7 +266,7 @@ class Structure:
             )
         if not self.relations:
             return encoded
-        result = np.empty((*encoded.shape[:2], len(self.columns)))
+        result = np.zeros((*encoded.shape[:2], len(self.columns)))
         result[..., self.as_is] = encoded[..., self._as_is_at]
         for clock in self.clocks:
             result[..., clock.columns] = clock.decode(self._split(encoded, clock))
