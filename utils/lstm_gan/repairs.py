@@ -126,6 +126,8 @@ class Derived:
         pairs: orders between columns that are not computed, lower ones first.
         free: columns that are not computed.
         moved: of these, the ones that are drawn.
+        shares: for each linear relation, the part of what it is off by that each of its columns
+            takes, (columns of the relation,).
         checks: what else must hold of a column that is drawn: gaps, totals.
         whole: whether a window is drawn as a whole, so that totals stay totals.
         anchor: a middle row of the data.
@@ -143,7 +145,17 @@ class Derived:
         spread = np.where(bounds.high > bounds.low, bounds.high - bounds.low, 1.0)
         far = (np.abs(rows - np.median(rows, axis=0)) / spread).max(axis=1)
         self.anchor = rows[far.argmin()].copy()
+        self.shares = [np.zeros(len(relation.indices)) for relation in linear]
         self._arrange(relations)
+
+    def share_out(self, plain: set[int], rows: np.ndarray) -> None:
+        """Let ``plain`` columns take what a linear relation is off by, each by its variance."""
+        for k, relation in enumerate(self.linear):
+            weights = np.append(relation.details["weights"], -1.0)
+            sizes = np.where([i in plain for i in relation.indices], weights, 0.0)
+            moves = sizes * rows[:, list(relation.indices)].var(axis=0)
+            total = float(moves @ weights)
+            self.shares[k] = moves / total if total else moves
 
     def _arrange(self, relations: list[Relation]) -> None:
         computed = {r.indices[-1] for r in (*self.linear, *self.functions)}
@@ -160,6 +172,12 @@ class Derived:
     def complete(self, values: np.ndarray) -> np.ndarray:
         """Return (windows, time, features) in order and with the computed columns filled in."""
         count, time, features = values.shape
+        values = values.copy()
+        for relation, share in zip(self.linear, self.shares, strict=True):
+            *used, target = relation.indices
+            off = values[..., used] @ np.array(relation.details["weights"])
+            off = off + relation.details["constant"] - values[..., target]
+            values[..., list(relation.indices)] -= off[..., None] * share
         # Each row is drawn by itself, or all rows of a window alike.
         parts = self._put_right(values.reshape(-1, time if self.whole else 1, features))
         if self.linear or self.checks:
@@ -211,7 +229,8 @@ class Derived:
             name: [relation.state() for relation in getattr(self, name)]
             for name in ("linear", "functions")
         }
-        return {**found, "anchor": self.anchor.tolist()}
+        shares = [share.tolist() for share in self.shares]
+        return {**found, "shares": shares, "anchor": self.anchor.tolist()}
 
     @classmethod
     def from_state(cls, state: dict[str, Any], relations: list[Relation], bounds: Bounds) -> Self:
@@ -219,6 +238,7 @@ class Derived:
         derived = cls.__new__(cls)
         derived.linear = [Relation.from_state(each) for each in state["linear"]]
         derived.functions = [Relation.from_state(each) for each in state["functions"]]
+        derived.shares = [np.array(share, np.float64) for share in state["shares"]]
         derived.bounds, derived.anchor = bounds, np.array(state["anchor"])
         derived._arrange(relations)
         return derived

@@ -28,8 +28,8 @@ LISTED = 12  # relations that the sentences name
 class Structure:
     """The relations of some data, kept by construction.
 
-    - Columns that others give (sums, differences, a flag that a state gives) are left out, and
-      computed afterwards.
+    - Columns that others give (sums, differences, a flag that a state gives) are computed
+      afterwards; what a sum is off by is first shared out among its columns.
     - Few-valued columns and one-hot groups become sequences of states (``States``); columns that
       go round like a clock become an angle (``Clock``).
     - Columns with exact zeros or gaps, and columns that depend on a state, get the margins of the
@@ -89,22 +89,28 @@ class Structure:
         computed = {r.indices[1] for r in functions if r.indices[0] not in given}
         states = [group for group in states if not set(group) <= computed]
         self.derived = Derived(self.relations, linear, functions, rows, self.bounds)
-        # A multiple of one other column stays in sight: the principal components drop it.
-        dropped = computed | {r.indices[-1] for r in linear if len(r.indices) > 2}
+        shaped = {r.indices[0] for r in self._of("atom", "gap")}
+        taken = {i for part in (*clocks, *totals) for i in part.columns} | shaped
+        # Where nothing else shapes a column and some of those that give it, all stay in sight, and
+        # what is generated is brought together afterwards: measured better than to leave one out.
+        seen = {r.indices[-1] for r in linear if not taken.issuperset(r.indices[:-1])} - taken
+        dropped = computed | {r.indices[-1] for r in linear} - seen
         self.clocks = clocks
         self.totals = [total for total in totals if total.column not in dropped]
         self.states = [States(group) for group in states]
         self.margins = []
         taken = {i for part in self._parts for i in part.columns}
         free = [i for i in range(rows.shape[1]) if i not in taken | dropped]
-        shaped = {r.indices[0] for r in self._of("atom", "gap")}
         varying = self.bounds.high > self.bounds.low
         for i in free:
-            state = self._state_of(rows, i, given.get(i)) if varying[i] else None
+            if not varying[i] or i in seen:
+                continue
+            state = self._state_of(rows, i, given.get(i))
             if state is not None or i in shaped:
                 self.margins.append(Margin(i, state))
         marginal = {margin.column for margin in self.margins}
         self.as_is = [i for i in free if i not in marginal]
+        self.derived.share_out(set(self.as_is), rows)
         self._place()
 
     def _linear(self) -> list[Relation]:
