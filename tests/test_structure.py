@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from utils.datasets import load_stock, sliding_windows
-from utils.lstm_gan.margins import Margin, RankMap, Total
+from utils.lstm_gan.margins import SCALE, Margin, RankMap, Total
 from utils.lstm_gan.repairs import Bounds, ordered
 from utils.lstm_gan.states import Clock, States
 from utils.lstm_gan.structure import Structure
@@ -299,9 +299,10 @@ def test_a_rank_map_leaves_gaps_and_repeated_values_alone() -> None:
 def test_a_total_adds_up_the_changes_of_the_data() -> None:
     rng = np.random.default_rng(10)
     rows = rng.poisson(0.7, 500).cumsum().astype(float)
-    generated = (rng.normal(0.7, 1, (400, TIME)).cumsum(axis=1) + 100)[..., None]
+    steps = rng.normal(0.7, 1, (400, TIME))
+    generated = np.stack([steps.cumsum(axis=1) + 100, steps], axis=-1) * SCALE
     total = Total(0).fit([rows])
-    made = total.calibrate(generated * 0.7071).decode(generated * 0.7071)
+    made = total.calibrate(generated).decode(generated)
     steps = np.diff(made, axis=1)
     assert (steps >= 0).all()
     assert (steps == 0).mean() == pytest.approx((np.diff(rows) == 0).mean(), abs=0.03)

@@ -144,8 +144,10 @@ class Margin:
 class Total:
     """A column that never falls (or never rises), or that falls only to start again.
 
-    The generated changes from row to row are put at the data's changes of the same rank, then
-    added up. A change that the data hold at a new start only is a new start.
+    It is encoded as its level and its change from row to row. The generated changes are put at the
+    data's changes of the same rank, then added up; the sum runs at the height of the generated
+    levels. Of a column that starts again the level alone is encoded, and a change that the data
+    hold at a new start only is a new start.
 
     Attributes:
         column: which column of the data.
@@ -155,10 +157,13 @@ class Total:
         changes: the rank map of the changes.
     """
 
-    width = 1
-
     def __init__(self, column: int, start: float | None = None) -> None:
         self.column, self.start = column, start
+
+    @property
+    def width(self) -> int:
+        """The number of encoded columns."""
+        return 2 if self.start is None else 1
 
     @property
     def columns(self) -> list[int]:
@@ -174,30 +179,39 @@ class Total:
 
     def encode(self, rows: np.ndarray) -> np.ndarray:
         """Return what a GAN is trained on, (time, width)."""
-        return rows * SCALE
+        if self.start is not None:
+            return rows * SCALE
+        # Of the row before the first nothing is known: it gets the change of the second.
+        changes = np.diff(rows, axis=0) if len(rows) > 1 else np.zeros_like(rows)
+        return (
+            np.concatenate([rows, np.concatenate([changes[:1], changes])[: len(rows)]], 1) * SCALE
+        )
+
+    def _changes(self, encoded: np.ndarray) -> np.ndarray:
+        if self.start is None:
+            return encoded[:, 1:, 1] / SCALE
+        return np.diff(encoded[..., 0] / SCALE, axis=1)
 
     def calibrate(self, encoded: np.ndarray) -> Self:
         """Fit to generated values, (windows, time, width)."""
-        self.changes.calibrate(np.diff(encoded[..., 0] / SCALE, axis=1))
+        self.changes.calibrate(self._changes(encoded))
         return self
 
     def decode(self, encoded: np.ndarray) -> np.ndarray:
         """Return values that add up the data's changes, (windows, time)."""
-        generated = encoded[..., 0] / SCALE
-        changes = self.changes.transform(np.diff(generated, axis=1))
-        first = np.clip(generated[:, :1], self.low, self.high)
+        changes, level = self.changes.transform(self._changes(encoded)), encoded[..., 0] / SCALE
         if self.start is None:
-            path = np.concatenate([np.zeros_like(first), changes.cumsum(axis=1)], axis=1)
-            reach = path[:, -1:]
+            path = np.concatenate([np.zeros_like(level[:, :1]), changes.cumsum(axis=1)], axis=1)
             # More than the data's whole range cannot be added up within it.
-            span = self.high - self.low
+            reach, span = np.abs(path[:, -1:]), self.high - self.low
             with np.errstate(divide="ignore", invalid="ignore"):
-                path = path * np.where(np.abs(reach) > span, span / np.abs(reach), 1.0)
-            first = first - np.maximum(0, first + path.max(axis=1, keepdims=True) - self.high)
-            first = first + np.maximum(0, self.low - first - path.min(axis=1, keepdims=True))
+                path = path * np.where(reach > span, span / reach, 1.0)
+            first = (level - path).mean(axis=1, keepdims=True)
+            first = np.minimum(first, self.high - path.max(axis=1, keepdims=True))
+            first = np.maximum(first, self.low - path.min(axis=1, keepdims=True))
             return np.clip(first + path, self.low, self.high)
-        result = np.repeat(first, generated.shape[1], axis=1)
-        for t in range(1, generated.shape[1]):
+        result = np.repeat(np.clip(level[:, :1], self.low, self.high), level.shape[1], axis=1)
+        for t in range(1, level.shape[1]):
             grown = result[:, t - 1] + changes[:, t - 1]
             result[:, t] = np.where(changes[:, t - 1] < 0, self.start, np.minimum(grown, self.high))
         return result

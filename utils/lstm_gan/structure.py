@@ -90,7 +90,8 @@ class Structure:
         states = [group for group in states if not set(group) <= computed]
         self.derived = Derived(self.relations, linear, functions, rows, self.bounds)
         shaped = {r.indices[0] for r in self._of("atom", "gap")}
-        taken = {i for part in (*clocks, *totals) for i in part.columns} | shaped
+        taken = shaped | {i for clock in clocks for i in clock.columns}
+        taken |= {total.column for total in totals}
         # Where nothing else shapes a column and some of those that give it, all stay in sight, and
         # what is generated is brought together afterwards: measured better than to leave one out.
         seen = {r.indices[-1] for r in linear if not taken.issuperset(r.indices[:-1])} - taken
