@@ -36,10 +36,8 @@ def full(monkeypatch):
         (Size(800, 5, 24, 128), 395),
         (Size(700, 60, 24, 128), 573),
         (Size(20_000, 8, 24, 128), 641),
-        (Size(700, 100, 48, 128), 1486),
         (Size(3_000, 5, 168, 128), 2122),
         (Size(2_000, 20, 100, 64), 1459),
-        (Size(700, 150, 60, 128), 3154),
     ],
 )
 def test_the_estimate_is_near_what_was_measured(full, size, measured):

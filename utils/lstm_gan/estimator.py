@@ -158,8 +158,8 @@ class LstmGan(BaseEstimator):
             callbacks: what to do every so many steps with the ``GanTrainer``.
 
         Raises:
-            ValueError: for data or settings that do not do, or a folder of another run; before
-                anything is written.
+            ValueError: for data or settings that do not do, too little memory, a folder of another
+                run or in use by another process; before anything is written.
             NonFiniteLossError: if training diverges.
         """
         series, config = as_series(X), self.config()
@@ -183,10 +183,10 @@ class LstmGan(BaseEstimator):
             restart.former_run_aside(written, overwrite) as said,
             noticing_lost_workers(),
         ):
-            self._say(*said)
+            self._say(*map(wrapped, said))
             if folder is not None:
                 more, at = restart.begin(trainer, Path(folder), run, layout, resume=resume)
-                self._say(*more, *filter(None, [at]))
+                self._say(*map(wrapped, [*more, *filter(None, [at])]))
                 prepared.notes.extend(more)
             start = time.perf_counter()
             trainer.train(folder=checkpoint, callbacks=callbacks)
