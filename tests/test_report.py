@@ -12,9 +12,19 @@ import pytest
 
 from utils.datasets import Series
 from utils.datasets.frames import Layout
+from utils.datasets.windows import windows_of
 from utils.evaluation import Score, chance_mean
-from utils.lstm_gan import TrainingConfig, captions, findings, markdown, report, scores
+from utils.lstm_gan import (
+    Preconditioner,
+    TrainingConfig,
+    captions,
+    findings,
+    markdown,
+    report,
+    scores,
+)
 from utils.lstm_gan.markdown import Column
+from utils.lstm_gan.structure import Structure
 from utils.plots.tails import sizes_reached
 
 SETS = (scores.OURS, scores.BASELINE, scores.FLOOR)
@@ -170,6 +180,22 @@ def test_scores_are_written_with_all_digits(tmp_path):
 def test_the_screen_says_that_lower_is_better():
     shown = report.on_screen(scored(), MANY)
     assert shown.index("lower is better") < shown.index("LSTM-GAN") < shown.index("within chance")
+
+
+def test_the_baseline_keeps_what_the_lstm_gan_keeps():
+    rng = np.random.default_rng(0)
+    level = rng.normal(size=400).cumsum()
+    values = np.column_stack([level, level > 1.0]).astype(np.float64)
+    series = Series(values, ("level", "high"), None, "mine", ("", ""), "here")
+    structure = Structure().fit([values], series.columns)
+    encoded = structure.encode([values])
+    gan = SimpleNamespace(structure_=structure, preconditioner_=Preconditioner(6).fit(encoded))
+    structure.calibrate(windows_of(encoded, 6))
+    before = structure.state()
+    made = scores.bootstrap(gan, series, 50)
+    assert made.shape == (50, 6, 2)
+    assert set(np.unique(made[..., 1])) <= {0, 1}
+    assert str(structure.state()) == str(before)  # its own margins are left alone
 
 
 # --- What is wrong ------------------------------------------------------------------------------

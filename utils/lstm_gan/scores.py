@@ -7,7 +7,6 @@ chance, it goes by the share of windows on which a judge is right.
 
 from __future__ import annotations
 
-import copy
 import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -30,6 +29,7 @@ from utils.evaluation.scores import (
     real_versus_real,
 )
 from utils.files import replacing
+from utils.lstm_gan.structure import Structure
 
 if TYPE_CHECKING:
     from utils.lstm_gan.estimator import LstmGan
@@ -54,7 +54,9 @@ def bootstrap(gan: LstmGan, series: Series, count: int) -> np.ndarray:
     scores = gan.preconditioner_.transform(encoded)
     resampled = bootstrap_innovations(scores, count, seed=3)
     made = gan.preconditioner_.inverse_transform(resampled)
-    return copy.deepcopy(gan.structure_).calibrate(made).decode(made)
+    # One of its own: its final margins are those of these windows.
+    structure = Structure.from_state(gan.structure_.state())
+    return structure.calibrate(made).decode(made)
 
 
 def score_table(
