@@ -17,6 +17,7 @@ from utils.lstm_gan.markdown import Column, escape, percent
 MOST_ROWS = 10  # of a table; the worst come first
 OFTEN = 0.05  # share of rows that hold one value, to be looked at; and so many rows
 FEWEST_REPEATS = 10
+TWO, FEW = 2, 12  # values of a column of which changes, or bounds, say nothing
 FEWEST_ROWS = 100  # of which the largest change and the 1 % quantiles say something
 SHARP = 1.5  # times the largest real change, to be called larger
 UNEVEN = 1.25  # ratio of spreads or of mean changes, either way, to be mentioned
@@ -96,10 +97,9 @@ class Compared:
         windows = self.generated(feature)
         return before, change, windows[:, :-1], np.diff(windows, axis=1)
 
-    def varies(self, feature: int) -> bool:
-        """Return whether a feature of the data is not constant."""
-        real, _ = self.pairs(feature)
-        return bool(real.min() != real.max())
+    def values(self, feature: int) -> int:
+        """Return how many different values a feature of the data takes."""
+        return len(np.unique(np.concatenate([part[:, feature] for part in self.sequences])))
 
 
 def find(compared: Compared, relations: Sequence[Relation]) -> list[Finding]:
@@ -126,21 +126,22 @@ def kept_relations(compared: Compared, relations: Sequence[Relation]) -> Finding
         rows = np.concatenate([chunk[i] for chunk in holds])
         text = escape(relation.text.removesuffix(".").removesuffix(" in every row"))
         kept.append((rows.mean(), rows.all(axis=1).mean(), text))
-    broken = sorted((each for each in kept if each[1] < 1), key=lambda each: each[:2])
-    whole = [text for _, windows, text in kept if windows == 1]
-    held = f" Kept in every generated row: {'; '.join(whole[:MOST_ROWS])}" if whole else ""
-    held += f"; and {len(whole) - MOST_ROWS} more." if len(whole) > MOST_ROWS else "." * bool(whole)
+    kept.sort(key=lambda each: each[:2])
+    broken = sum(1 for _, windows, _ in kept if windows < 1)
     if not broken:
-        return Finding(subject, False, held.strip())
-    told = f"{len(broken)} of {len(kept)} are" if len(kept) > 1 else "The one that was found is"
+        said = (
+            "All of them hold in every generated row." if len(kept) > 1 else "It holds there too."
+        )
+    elif len(kept) > 1:
+        said = f"{broken} of {len(kept)} {'is' if broken == 1 else 'are'} broken in generated rows."
+    else:
+        said = "The one that was found is broken in generated rows."
     return Finding(
         subject,
-        True,
-        f"{told} broken in generated windows.{_cut(len(broken))}{held}",
+        broken > 0,
+        f"{said}{_cut(len(kept))}",
         ("holds in every real row", "generated rows", "whole windows"),
-        tuple(
-            (text, percent(rows), percent(windows)) for rows, windows, text in broken[:MOST_ROWS]
-        ),
+        tuple((text, percent(rows), percent(windows)) for rows, windows, text in kept[:MOST_ROWS]),
     )
 
 
@@ -175,7 +176,7 @@ def largest_changes(compared: Compared) -> Finding | None:
         level, change, levels, changes = compared.steps(feature)
         real, made = np.abs(change), np.abs(changes)
         most = real.max(initial=0)
-        if most == 0 or made.size == 0:
+        if most == 0 or made.size == 0 or compared.values(feature) <= TWO:
             continue
         cells: list[str] = [column.write(most), column.write(made.max())]
         ratio = made.max() / most
@@ -249,10 +250,10 @@ def spread_and_tails(compared: Compared) -> Finding:
     rows: list[tuple[float, tuple[str, ...]]] = []
     for feature, column in enumerate(compared.columns):
         real, generated = compared.pairs(feature)
-        if not compared.varies(feature):
+        if compared.values(feature) <= TWO:
             continue
-        half = max(np.abs(real).max() / 1e100, 1.0)  # a square must not overflow
-        ratio = (generated / half).std() / (real / half).std()
+        width = real.max() / 2 - real.min() / 2  # halves, and no squares of large or tiny values
+        ratio = (generated / width - real[0] / width).std() / (real / width - real[0] / width).std()
         low, high = np.quantile(real, (0.01, 0.99))
         below, above = (generated < low).mean(), (generated > high).mean()
         # As many as there are in the data: exactly 1 % of a column of few values is rare.
@@ -302,7 +303,7 @@ def bounds(compared: Compared) -> Finding | None:
             for edge in (real.min(), real.max())
         ]
         more = max(made - share for share, made in shares)
-        if compared.varies(feature) and more > max(AT_BOUNDS, 2 / len(real)):
+        if compared.values(feature) > FEW and more > max(AT_BOUNDS, 2 / len(real)):
             cells = (f"{percent(share)} → {percent(made)}" for share, made in shares)
             rows.append((more, (escape(column.name), *cells)))
     if not rows:
