@@ -118,7 +118,7 @@ def test_it_says_what_it_saw_unless_told_not_to(frame, fitted, capsys):
     loud = LstmGan(**SMALL | {"verbose": True, "steps": 1})
     loud.fit(frame.assign(shop="a"))
     said = capsys.readouterr().out
-    assert "Left out, since they hold no numbers: 'shop'." in said
+    assert "Left out: 'shop' (text, such as 'a')." in said
     assert "Whole numbers only: 'sold'" in said
 
 
