@@ -27,6 +27,8 @@ ERRORS = frozenset({"#div/0!", "#ref!", "#value!", "#name?", "#num!", "#spill!",
 INFINITE = re.compile(r"[-+]?inf(inity)?|[-+]?∞", re.IGNORECASE)
 # Where this share of the cells are numbers, the others are slips, and no column of text.
 NEARLY = 0.2
+# So many numbers with three digits behind a mark, beside others without it, are thousands.
+MANY = 40
 
 _SAME = str.maketrans(
     {"−": "-", "–": "-", "‒": "-", "﹣": "-", "－": "-", "’": "'", "ʼ": "'"}
@@ -219,6 +221,10 @@ def _finished(
     proven = any(_needs_point(texts[k]) for k in pointed)
     whole = not pointed and not any("e" in text or "E" in text for text in texts)
     if pointed and not proven and not mark:
+        if MANY <= len(pointed) < len(texts) and not any("e" in text.lower() for text in texts):
+            values = values.copy()
+            values[list(there)] = [float(text.replace(".", "")) for text in texts]
+            return Numbers(values, "'.' separates thousands", whole=True)
         k = pointed[0]
         return Refused(there[k], texts[k], len(pointed), "two readings", 1.0)
     return Numbers(values, mark="." if proven else "", whole=whole)
@@ -239,10 +245,11 @@ def _by_missing_point(parts: dict[int, Part], readings: dict[str, np.ndarray]) -
     """
     digits = [part.digits for part in parts.values()]
     marked = sum(not text.isdigit() for text in digits)
-    if marked == len(digits) or marked < 40:
+    if marked == len(digits) or marked < MANY:
         return None
     separated = [name for name in readings if _CONVENTIONS[name][1]]
-    return separated[0] if len(separated) == 1 else None
+    same = all(np.array_equal(readings[name], readings[separated[0]]) for name in separated)
+    return separated[0] if separated and same else None
 
 
 def _value(part: Part, convention: str) -> float:
