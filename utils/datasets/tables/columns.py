@@ -234,7 +234,7 @@ def listed(names: Iterable[Any], most: int = 20) -> str:
 
 def rows_of(count: int) -> str:
     """Return "1 row" or "2,000 rows"."""
-    return f"{count:,} row{'s' * (count != 1)}"
+    return f"{count:,} row" if count == 1 else f"{count:,} rows"
 
 
 def bad_numbers(table: Table, column: Column) -> ValueError:

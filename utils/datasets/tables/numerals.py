@@ -247,7 +247,11 @@ def _by_missing_point(parts: dict[int, Part], readings: dict[str, np.ndarray]) -
     marked = sum(not text.isdigit() for text in digits)
     if marked == len(digits) or marked < MANY:
         return None
-    separated = [name for name in readings if _CONVENTIONS[name][1]]
+    separated = [
+        name
+        for name in readings
+        if (mark := _CONVENTIONS[name][1]) and any(mark in text for text in digits)
+    ]
     same = all(np.array_equal(readings[name], readings[separated[0]]) for name in separated)
     return separated[0] if separated and same else None
 
