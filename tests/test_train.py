@@ -19,6 +19,7 @@ from utils.lstm_gan import NormalScores, Preconditioner, estimator, recipe, repo
 
 ROOT = Path(__file__).parent.parent
 WINDOW, STEPS = 6, 4
+DATES = pd.date_range("2020-01-01", periods=30).strftime("%d.%m.%Y").tolist()
 
 
 def write_csv(path, rows=60, **columns):
@@ -83,7 +84,7 @@ def test_what_it_prints(finished):
     lines = run.stdout.splitlines()
     assert lines[0].startswith("TensorFlow 2.")
     assert lines[0].endswith("quick profile")
-    assert "Notice: the column 'fixed' is constant" in run.stdout
+    assert "Left out: 'fixed' (constant, always 7.0)." in run.stdout
     for name in ("LSTM-GAN", "VAR bootstrap", "real vs real", "strong judge", "lower is better"):
         assert name in run.stdout
     assert str(out) in lines[-1]
@@ -92,13 +93,12 @@ def test_what_it_prints(finished):
 def test_samples_are_in_the_data_s_units(finished, csv):
     with np.load(finished[0] / "samples.npz", allow_pickle=False) as file:
         samples = file["samples"]
-    data = pd.read_csv(csv)[["level", "cycle", "fixed"]].to_numpy()
-    assert samples.shape == (60 - WINDOW + 1, WINDOW, 3)
+    data = pd.read_csv(csv)[["level", "cycle"]].to_numpy()
+    assert samples.shape == (60 - WINDOW + 1, WINDOW, 2)
     low, high = data.min(axis=0), data.max(axis=0)
     tolerance = 1e-6 * (1 + np.abs(high))
     assert (samples >= low - tolerance).all()
     assert (samples <= high + tolerance).all()
-    assert (samples[..., 2] == 7).all()
     assert samples[..., 0].std() > 0.1 * data[:, 0].std()
 
 
@@ -108,7 +108,7 @@ def test_history_and_config(finished, csv):
     assert list(history) == ["step", "discriminator", "generator"]
     assert history["step"].tolist() == list(range(1, STEPS + 1))
     config = json.loads((out / "config.json").read_text())
-    assert config["data"]["columns"] == ["level", "cycle", "fixed"]
+    assert config["data"]["columns"] == ["level", "cycle"]
     assert config["window"] == WINDOW
     assert config["training"]["steps"] == STEPS
     assert config["schedule"] == [{"from_step": 0, "steps": STEPS}]
@@ -206,7 +206,6 @@ def ugly(tmp_path_factory):
     rng = np.random.default_rng(0)
     rows, folder = 70, tmp_path_factory.mktemp("ugly")
     days = np.sort(rng.choice(200, rows, replace=False))
-    days[1] = days[0]  # two rows of one day
     table = {
         "date": (pd.Timestamp("2020-01-01") + pd.to_timedelta(days, "D")).strftime("%Y-%m-%d"),
         "huge": 1e9 * rng.normal(size=rows),
@@ -226,7 +225,8 @@ def ugly(tmp_path_factory):
         patch.setattr(report, "MOST_PANELS", 2)
         build, trained_on = lstm_gan.build, []
         patch.setattr(estimator, "build", lambda *a: (trained_on.append(a[1].shape), build(*a))[1])
-        assert train.main(arguments(folder / "ugly.csv", folder / "out")) == 0
+        asked = ("--columns", ",".join(table.columns[1:]))  # the constant one too
+        assert train.main(arguments(folder / "ugly.csv", folder / "out", *asked)) == 0
     assert trained_on == [(33, WINDOW, 13)]  # every second window
     return folder / "out", table.drop(columns="date")
 
@@ -258,7 +258,6 @@ def test_the_report_says_what_it_saw(ugly):
         "ugly: 70 rows of 15 columns",
         r"Gaps in time, from 2020-01-\d\d to 2020-0\d-\d\d: the rows are most often 1 day apart "
         r"\(\d\d% of the steps\), \d+ steps are longer, the longest \d+ days \(after 2020-",
-        "; 1 row has the time of the row before",
         "column 'fixed' is constant",
         "Whole numbers only: 'count'; generated values are rounded",
         r"Trend: .*'trend' \((99|100)%\)",
@@ -353,7 +352,18 @@ def test_help_has_an_example():
     )
     assert run.returncode == 0
     assert "python -m utils.train --csv prices.csv" in run.stdout
-    options = ("--csv", "--columns", "--window", "--steps", "--seed", "--out", "--resume")
+    options = (
+        "--csv",
+        "--columns",
+        "--group",
+        "--missing",
+        "--date-format",
+        "--window",
+        "--steps",
+        "--seed",
+        "--out",
+        "--resume",
+    )
     assert all(option in run.stdout for option in options)
 
 
@@ -387,8 +397,16 @@ def empty_file(path):
         (
             lambda p: write_csv(p, level=[1.0] * 60, cycle=[2.0] * 60),
             (),
-            "Every column is constant",
+            "Every column of numbers of .* is constant",
         ),
+        (
+            lambda p: write_csv(p, rows=60, shop=["a"] * 30 + ["b"] * 30, date=DATES * 2),
+            (),
+            "say --group shop",
+        ),
+        (lambda p: write_csv(p, far=[-200.0, 5.5, 6.5, 9.25] * 15), (), "say --missing-value -200"),
+        (write_csv, ("--columns", "[level"), "is no JSON"),
+        (write_csv, ("--missing", "ignore"), "invalid choice: 'ignore'"),
         (write_csv, ("--window", "1"), "window is 1"),
         (write_csv, ("--steps", "0"), "steps is 0"),
         (write_csv, ("--seed", "-1"), "seed is -1"),

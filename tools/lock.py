@@ -21,7 +21,13 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 UV = "uv==0.13.9"
 # requirements.txt comes first: the others hold to its versions.
-NAMES = ("requirements", "requirements-instructor", "requirements-bench", "requirements-gpu")
+NAMES = (
+    "requirements",
+    "requirements-instructor",
+    "requirements-bench",
+    "requirements-gpu",
+    "requirements-files",
+)
 # What holds for every machine that pyproject.toml's [tool.uv] names need not stand at each pin.
 ALWAYS = ("python_full_version < '3.14'", "(sys_platform == 'darwin' or sys_platform == 'linux')")
 
