@@ -83,18 +83,13 @@ def jumps(series, hop):
     return changes[seam].mean() / np.delete(changes, seam).mean()
 
 
-def pooled(monkeypatch, **options):
-    kept = long.Pool
-    monkeypatch.setattr(long, "Pool", lambda *given: kept(*given, **options))
-
-
-def test_the_seams_do_not_show(fake, monkeypatch):
+def test_the_seams_do_not_show(fake):
     assert 0.7 < jumps(fake.series(3000)[0], WINDOW // 2) < 1.4
-    pooled(monkeypatch, neighbours=2000, join="none", foretell=False)  # any window, and no fading
-    assert jumps(fake.series(3000)[0], WINDOW // 2) > 3
+    anything = fake.series(3000, neighbours=2000, join="none", foretell=False)[0]
+    assert jumps(anything, WINDOW // 2) > 3
 
 
-def test_what_the_last_rows_foretell_goes_on(monkeypatch):
+def test_what_the_last_rows_foretell_goes_on():
     """The level alone does not say whether a wave rises or falls."""
 
     def correlation(series):  # of the changes half a wave apart: −1 for a pure wave
@@ -107,8 +102,7 @@ def test_what_the_last_rows_foretell_goes_on(monkeypatch):
     alone = Fake(single, ("a",))
     real = correlation(alone.real)
     assert correlation(alone.series(3000)[0]) < 0.75 * real < -0.5
-    pooled(monkeypatch, foretell=False)
-    assert correlation(alone.series(3000)[0]) > 0.65 * real
+    assert correlation(alone.series(3000, foretell=False)[0]) > 0.65 * real
 
 
 def test_no_window_comes_twice_and_new_pools_are_drawn(fake):
@@ -157,6 +151,7 @@ def test_a_window_of_two_rows_and_a_few_windows_do():
         ({"length": 0}, "length is 0; expected a positive integer"),
         ({"length": 2.0}, "length is 2.0; expected a positive integer"),
         ({"length": 5, "count": 0}, "count is 0"),
+        ({"length": 5, "join": "glue"}, "no join 'glue'; expected one of fade, carry, none"),
         ({"length": 10**9}, "do not fit into memory; expected at most 67,108,864 rows"),
     ],
 )

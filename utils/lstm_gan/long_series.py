@@ -32,11 +32,14 @@ if TYPE_CHECKING:
 POOL = 20_000  # windows among which the next one is looked for
 POOL_NUMBERS = 2**25  # at most so many numbers in a pool
 SHARE_USED = 0.05  # of a pool, then a new one is drawn: no window comes twice
-NEIGHBOURS = 10  # of these nearest ones the next is drawn, the k-th with a weight of 1/k
+NEIGHBOURS = 4  # of these nearest ones the next is drawn, the k-th with a weight of 1/k
 MOST_NUMBERS = 2**27  # in a series: 1 GiB
 REGRESSORS = 400  # innovations of the past that foretell; of wide data fewer rows
 RIDGE = 0.01  # of the regression, as a share of the regressors' variance
+REGRESSED = 50_000  # rows from which the size of the news is taken
+SMALLEST_NEWS = 1e-6  # variance, as a share of the level's
 DIRECTIONS = 12  # that are foretold
+JOINS = ("fade", "carry", "none")
 
 Draw = Callable[[int, int], np.ndarray]  # (count, seed) → normal scores of windows
 
@@ -50,6 +53,7 @@ def long_series(
     count: int = 1,
     seed: int = 0,
     pool: int = POOL,
+    **joining: Any,
 ) -> np.ndarray:
     """Return long series, (count, length, features), in the data's units.
 
@@ -66,6 +70,7 @@ def long_series(
         count: how many series.
         seed: of everything random.
         pool: windows among which the next one is looked for.
+        **joining: other ways to join, to compare with: see ``Pool``.
 
     Raises:
         ValueError: for a length or a count below 1, or more numbers than fit into memory.
@@ -80,7 +85,7 @@ def long_series(
     window, components = preconditioner.window, preconditioner.components
     pool = max(min(pool, POOL_NUMBERS // (window * components)), min(pool, 1000))
     opened, totals = open_ended(structure)
-    pools = _pools(draw, preconditioner, totals, pool, seed)
+    pools = _pools(draw, preconditioner, totals, pool, seed, joining)
     current = next(pools)
     series = []
     for number in range(count):
@@ -98,14 +103,16 @@ def long_series(
     return opened.decode(np.stack(series))
 
 
-def array(gan: LstmGan, length: int, *, count: int = 1, seed: int = 0) -> np.ndarray:
+def array(
+    gan: LstmGan, length: int, *, count: int = 1, seed: int = 0, **joining: Any
+) -> np.ndarray:
     """Return long series of a trained LSTM-GAN, (count, length, features), in the data's units.
 
     Raises:
         ValueError: as ``long_series``.
     """
     draw, maps = gan.sample_normal_scores, (gan.preconditioner_, gan.structure_)
-    return long_series(draw, *maps, length, count=count, seed=seed)
+    return long_series(draw, *maps, length, count=count, seed=seed, **joining)
 
 
 def table(
@@ -210,14 +217,19 @@ def _standardised(preconditioner: Preconditioner, normal_scores: np.ndarray) -> 
 
 
 def _pools(
-    draw: Draw, preconditioner: Preconditioner, totals: list[int], size: int, seed: int
+    draw: Draw,
+    preconditioner: Preconditioner,
+    totals: list[int],
+    size: int,
+    seed: int,
+    joining: dict[str, Any],
 ) -> Iterator[Pool]:
     """Yield pools of windows without end."""
     words = np.random.SeedSequence(seed % 2**32)
     while True:
         (child,) = words.spawn(1)
         number = int(child.generate_state(1)[0] >> 1)
-        yield Pool(draw(size, number), preconditioner, totals)
+        yield Pool(draw(size, number), preconditioner, totals, **joining)
 
 
 class Pool:
@@ -228,7 +240,8 @@ class Pool:
         preconditioner: between windows and normal scores.
         totals: encoded columns that add up: of these the changes are taken over, not the level.
         overlap: rows that are compared at a seam; by default half of a window.
-        join: "fade", "carry" (the difference at the seam stays) or "none" (the series jumps).
+        join: what becomes of the difference at the seam: "fade", "carry" (it stays), or "none":
+            the series jumps.
         foretell: whether what the rows foretell is compared, or the level alone.
         neighbours: of how many nearest windows the next is drawn.
     """
@@ -245,6 +258,8 @@ class Pool:
         neighbours: int = NEIGHBOURS,
     ) -> None:
         count, window, _ = normal_scores.shape
+        if join not in JOINS:
+            raise ValueError(f"There is no join {join!r}; expected one of {', '.join(JOINS)}.")
         self.overlap = window // 2 if overlap is None else overlap
         self.neighbours, self.totals, self.join = min(neighbours, count), totals, join
         self.back = _of_standardised(preconditioner)
@@ -264,7 +279,13 @@ class Pool:
         spread = level.std(axis=(0, 1))
         self.to_level = self.to_level / np.where(spread > 1e-9, spread, 1.0)
         level = self.z[..., self.kept] @ self.to_level
-        self.begins = level[:, k - 1]
+        # A difference that fades adds a little to the news of every row taken over. It weighs as
+        # much as these additions are unlikely: their sum of squares in units of the news.
+        rows = normal_scores.shape[1] - k + 1
+        self.to_level = np.concatenate(
+            [self.to_level, self.to_level @ _news_root(level) / np.sqrt(rows)], axis=1
+        )
+        self.begins = self.z[:, k - 1][:, self.kept] @ self.to_level
         self.begins_foretold = self.ends_foretold = np.zeros((len(level), 0))
         if not foretell:
             return
@@ -319,6 +340,17 @@ class Pool:
         rows = self.back.inverse_transform(z[None])[0]
         rows[:, self.totals] = units
         return rows
+
+
+def _news_root(level: np.ndarray) -> np.ndarray:
+    """Return the matrix that gives the news of levels, (windows, time, size), unit covariance."""
+    size = level.shape[-1]
+    windows = level[: max(1, REGRESSED // level.shape[1])]
+    before, after = windows[:, :-1].reshape(-1, size), windows[:, 1:].reshape(-1, size)
+    before = np.column_stack([np.ones(len(before)), before])
+    news = after - before @ np.linalg.lstsq(before, after, rcond=None)[0]
+    spreads, axes = np.linalg.eigh(np.atleast_2d(np.cov(news.T)))
+    return axes / np.sqrt(np.maximum(spreads, SMALLEST_NEWS))
 
 
 def _past(normal_scores: np.ndarray, level: np.ndarray) -> np.ndarray:
