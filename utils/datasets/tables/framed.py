@@ -61,7 +61,7 @@ def _of_index(index: pd.Index, taken: bool) -> list[tuple[str, pd.Series]]:
     levels = [index.get_level_values(i) for i in range(index.nlevels)]
     if index.nlevels == 1 and index.name is None and pd.api.types.is_numeric_dtype(index.dtype):
         return []
-    found = []
+    found: list[tuple[str, pd.Series]] = []
     for level in levels:
         name = "" if level.name is None else str(level.name)
         dates = isinstance(level, pd.DatetimeIndex | pd.PeriodIndex)
