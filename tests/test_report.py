@@ -485,6 +485,7 @@ def test_the_sections_and_their_order(written):
         r"- Left out: 'x|y\\_' \\<b\\>.",
         "python -m utils.sample .* --windows 5000 --out",
         "python -m utils.sample .* --length 2000 --out",
+        r"LstmGan.load\(\".*\"\)",
         "`scores.csv`",
         "No forecast",
         "Not for risk",

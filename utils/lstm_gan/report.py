@@ -282,6 +282,7 @@ def _again(folder: Path) -> list[str]:
         f"gan = LstmGan.load({json.dumps(folder.as_posix(), ensure_ascii=False)})",
         "windows = gan.sample(5000, seed=7)  # (windows, time, features)",
         "table = gan.sample_frame(5000, seed=7)  # the same, as a long table with dates",
+        "series = gan.sample_series(2000, seed=7)  # one long series, a table",
         "```",
         "",
     ]
