@@ -20,6 +20,7 @@ from utils.files import replacing
 from utils.lstm_gan import long_series
 from utils.lstm_gan.estimator import PRETRAINED, LstmGan
 from utils.lstm_gan.faults import FAILED, explanation
+from utils.lstm_gan.markdown import wrapped
 
 EXAMPLE = """example:
   python -m utils.sample runs/goog --windows 5000 --out synthetic.csv --seed 7
@@ -44,10 +45,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         print(run(options))
     except (ValueError, FileNotFoundError, PermissionError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(wrapped(f"error: {error}", sys.stderr), file=sys.stderr)
         return 2
     except (OSError, MemoryError, tf.errors.OpError) as error:
-        print(f"error: {explanation(error, Path(options.out))}", file=sys.stderr)
+        print(
+            wrapped(f"error: {explanation(error, Path(options.out))}", sys.stderr), file=sys.stderr
+        )
         return FAILED
     except KeyboardInterrupt as stop:
         return command.stopped(stop, "Nothing was written.")

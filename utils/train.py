@@ -31,6 +31,7 @@ from utils.lstm_gan import restart, run_folder, run_lock
 from utils.lstm_gan.config import TrainingConfig
 from utils.lstm_gan.estimator import LstmGan
 from utils.lstm_gan.faults import FAILED, MachineError, explained, kept
+from utils.lstm_gan.markdown import wrapped
 from utils.lstm_gan.strategies import (
     LOST,
     STRATEGIES,
@@ -68,16 +69,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.environ[runtime.PROFILE_VARIABLE] = options.profile or runtime.profile()
         run(options)
     except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(wrapped(f"error: {error}", sys.stderr), file=sys.stderr)
         return 2
     except NonFiniteLossError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(wrapped(f"error: {error}", sys.stderr), file=sys.stderr)
         return 1
     except LostWorkerError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(wrapped(f"error: {error}", sys.stderr), file=sys.stderr)
         return LOST
     except (MachineError, MemoryError) as error:
-        print(f"error: {error or 'There is not enough memory.'}", file=sys.stderr)
+        print(
+            wrapped(f"error: {error or 'There is not enough memory.'}", sys.stderr), file=sys.stderr
+        )
         return FAILED
     except KeyboardInterrupt as stop:
         return command.stopped(stop, kept(_folder(options)))

@@ -8,6 +8,7 @@ import sys
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TextIO
 
 import numpy as np
 
@@ -104,12 +105,13 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -
     return [f"| {' | '.join(row)} |" for row in (header, line, *rows)] + [""]
 
 
-def wrapped(text: str) -> str:
+def wrapped(text: str, stream: TextIO | None = None) -> str:
     """Return text with its lines broken at word ends, where a terminal would break within words.
 
-    Where nothing is known of the width, as in a file or a notebook, lines stay whole.
+    Where nothing is known of the width, as in a file or a notebook, lines stay whole. ``stream`` is
+    where the text goes, by default the standard output.
     """
-    if not sys.stdout.isatty():
+    if not (stream or sys.stdout).isatty():
         return text
     width = max(20, shutil.get_terminal_size().columns - 1)
     broken = [
