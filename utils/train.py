@@ -48,9 +48,10 @@ EXAMPLE = """example:
 Any table with a header and columns of numbers will do, in any unit: CSV (in any country's style,
 compressed or not), Excel, parquet. Rows are taken as they follow each other, whatever the time
 between them. What is converted, assumed or left out is said before training. Results go to the run
-folder: report.md with its pictures and what was seen in the data; samples.csv and samples.npz (key
-"samples", shape (windows, time, features), in the data's units; whole numbers where the data are);
-history.csv, config.json, the weights and the checkpoint. python -m utils.sample draws more windows.
+folder: report.md with its pictures and what was seen in the data; scores.csv; samples.csv and
+samples.npz (key "samples", shape (windows, time, features), in the data's units; whole numbers
+where the data are); history.csv, config.json, the weights and the checkpoint. python -m
+utils.sample draws more windows, or one long series.
 
 A run that was stopped, by Ctrl-C, a signal or a power cut, goes on with --resume. Exit status: 0
 done; 1 the training diverged; 2 bad input; 3 another worker was lost; 4 the machine failed (a full
