@@ -225,8 +225,8 @@ def _from_zip(path: Path, raw: bytes, notes: list[str]) -> Raw:
 
 def _needs(path: Path, kind: str, package: str) -> ValueError:
     return ValueError(
-        f"{path} is {kind} file, which needs the package {package}: pip install {package} (its "
-        "version stands in requirements-files.txt), or save the table as CSV."
+        f"{path} is {kind} file, which needs the package {package}: pip install {package}, or make "
+        "environment REQUIREMENTS=requirements-files.txt; or save the table as CSV."
     )
 
 
