@@ -16,6 +16,7 @@ _BOOLEANS = frozenset(
     {"true", "false", "yes", "no", "ja", "nein", "oui", "non", "sí", "wahr", "falsch", "vrai"}
     | {"faux", "y", "n", "t", "f", "on", "off"}
 )
+LARGEST = 2.0**53  # up to here float64 holds every whole number
 
 
 @dataclasses.dataclass
@@ -192,7 +193,7 @@ def read_column(
             numbers.values,
             said=numbers.converted,
             mark=numbers.mark,
-            dtype="int64" if numbers.whole and np.isfinite(numbers.values).all() else "float64",
+            dtype="int64" if numbers.whole and _exact(numbers.values) else "float64",
         )
     there = [cell for cell in cells if not is_missing(cell, words)]
     if not there:
@@ -206,6 +207,11 @@ def read_column(
     if isinstance(numbers, Refused):
         return Column(name, position, "refused", cells, refused=numbers)
     return Column(name, position, "text", cells)
+
+
+def _exact(values: np.ndarray) -> bool:
+    """Return whether whole numbers are all there and small enough that float64 holds each."""
+    return bool((np.abs(values) <= LARGEST).all())
 
 
 def settle_marks(columns: list[Column], choices: Choices) -> list[Column]:

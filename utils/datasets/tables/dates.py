@@ -14,6 +14,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 
+# Where this share of the cells are dates of one style, the others are slips.
+NEARLY = 1 / 3
 ORDERS = {"DMY": "day, month, year", "MDY": "month, day, year", "YMD": "year, month, day"}
 # English, German, French, Spanish, Italian, Portuguese, Dutch
 _MONTH_NAMES = (
@@ -148,7 +150,7 @@ def read_dates(cells: Sequence[str], order: str = "") -> Dates | BadDates | None
         fits = sum(pattern.fullmatch(text) is not None for text in sample)
         if fits > best:
             best, style = fits, name
-    if best <= len(sample) / 2:
+    if best <= NEARLY * len(sample):
         return None
     matches = [_STYLES[style].fullmatch(text) for text in texts]
     if style == "day and month":

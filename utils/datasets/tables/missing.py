@@ -53,7 +53,7 @@ def without_placeholders(
             for row, cell in enumerate(column.cells)
         )
         table.notes.append(
-            f"{str(value).strip()} stands for missing in {hits:,} cells."
+            f"{str(value).strip()} stands for missing in {hits:,} cell{'s' * (hits > 1)}."
             if hits
             else f"{str(value).strip()} was to stand for missing, but no cell holds it."
         )
@@ -245,8 +245,8 @@ def _interpolated(
         )
     by = "in time" if clock is not None else "from row to row"
     ends = f" {rows_of(cut)} at the ends, where a line has no end, dropped." if cut else ""
+    filled_in = f" are filled in by straight lines {by}, the longest gap is {rows_of(longest)}."
     table.notes.append(
-        f"Missing values ({said} of {rows_of(len(values))}) are filled in by straight lines {by}, "
-        f"the longest gap is {rows_of(longest)}.{ends}"
+        f"Missing values ({said} of {rows_of(len(values))}){filled_in if longest else ':'}{ends}"
     )
     return found

@@ -13,7 +13,14 @@ import numpy as np
 import pandas as pd
 
 from utils.datasets.tables.clocks import Clock, stamps, times_of_day
-from utils.datasets.tables.columns import Choices, Column, Table, bad_numbers, listed
+from utils.datasets.tables.columns import (
+    LARGEST,
+    Choices,
+    Column,
+    Table,
+    bad_numbers,
+    listed,
+)
 from utils.datasets.tables.dates import Dates, read_dates
 from utils.datasets.tables.panels import calendar_words
 
@@ -139,6 +146,11 @@ def _say_conversions(table: Table, columns: Sequence[Column]) -> None:
     """Add to the notes what was converted, once for all columns of which it is the same."""
     said: dict[str, list[str]] = {}
     for column in columns:
+        if (np.abs(column.numbers) > LARGEST).any() and column.example().isdigit():
+            table.notes.append(
+                f"{column.label} holds whole numbers beyond 2^53: they are rounded to the nearest "
+                "that a float64 holds."
+            )
         if column.said:
             said.setdefault(column.said, []).append(column.label)
     for what, labels in said.items():

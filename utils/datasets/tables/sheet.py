@@ -60,7 +60,7 @@ def sheet_of(raw: Raw) -> Sheet:
         ValueError: if there is no header, no row, or a row that does not fit.
     """
     path, notes = raw.path, raw.notes
-    rows, lines = _without_comments(raw.rows, raw.lines, notes)
+    rows, lines = _without_comments(_without_hash(raw.rows), raw.lines, notes)
     rows, lines = _without_blank(rows, lines, notes)
     rows = [row or [""] for row in rows]
     if not rows:
@@ -103,6 +103,12 @@ def _filled(
 ) -> list[list[str]]:
     """Return rows of the header's length: cells that are missing at the end are empty."""
     width = len(header)
+    longest = max(len(row) for row in rows) if rows else width
+    if longest < width and all(header) and raw.delimiter:
+        raise ValueError(
+            f"The header of {raw.path} has {width} names, but no row more than {longest} cells; "
+            "expected a name for each column."
+        )
     for row, line in zip(rows, lines, strict=True):
         if any(row[width:]):
             why = "one cell a column"
@@ -113,6 +119,13 @@ def _filled(
                 f"expected {why}."
             )
     return [row[:width] + [""] * (width - len(row)) for row in rows]
+
+
+def _without_hash(rows: list[list[str]]) -> list[list[str]]:
+    """Drop the # that NumPy writes before a header where spaces separate the cells."""
+    if len(rows) > 1 and rows[0][:1] == ["#"] and len(rows[0]) == len(rows[1]) + 1:
+        return [rows[0][1:], *rows[1:]]
+    return rows
 
 
 def _without_comments(
@@ -173,8 +186,9 @@ def _without_title(
 
 
 def _is_group_row(rows: list[list[str]], first: int) -> bool:
-    """Return whether the lines above the first full row are header lines of the same table."""
-    return _kind(next(cell for cell in rows[first][::-1] if cell)) != ""
+    """Return whether the lines above the first full row are header lines: that row is of data."""
+    last = next(cell for cell in rows[first][::-1] if cell)
+    return _kind(last) != "" and not re.fullmatch(r"(18|19|20)\d\d", last)
 
 
 def _cut(row: list[str], width: int) -> list[str]:
