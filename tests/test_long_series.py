@@ -131,6 +131,27 @@ def test_a_total_goes_on_beyond_the_data():
     assert "'total' adds up over the whole series" in long.series_notes(fake.structure)[0]
 
 
+def test_a_column_that_is_nothing_but_a_total_does():
+    def counter(rows, seed):
+        return np.random.default_rng(seed).integers(1, 30, size=(rows, 1)).cumsum(axis=0)
+
+    series = Fake(counter, ("n",)).series(2000, pool=1200)[0, :, 0]
+    assert np.diff(series).mean() == pytest.approx(15, rel=0.1)
+
+
+def test_a_clock_goes_on_and_the_other_columns_keep_its_time():
+    def clocked(rows, seed):
+        rng = np.random.default_rng(seed)
+        hour = (np.arange(rows) + rng.integers(24)) % 24
+        value = 10 + 3 * np.sin(2 * np.pi * hour / 24) + 4 * (hour == 5)
+        return np.column_stack([hour, value + 0.6 * rng.normal(size=rows)])
+
+    series = Fake(clocked, ("hour", "value")).series(1000, pool=1400)[0]
+    assert (np.diff(series[:, 0]) % 24 == 1).all()
+    expected = 10 + 3 * np.sin(2 * np.pi * series[:, 0] / 24) + 4 * (series[:, 0] == 5)
+    assert np.corrcoef(expected, series[:, 1])[0, 1] > 0.9
+
+
 def test_a_window_of_two_rows_and_a_few_windows_do():
     class Short(Fake):
         def __init__(self):
