@@ -3,13 +3,15 @@
 A generator of windows says how some rows follow each other. To go on, look among many generated
 windows for one that *begins* as the series *ends*, and take over the rest of it; then again. This
 is the nearest-neighbour bootstrap of Lall and Sharma (1996), doi:10.1029/95WR02966, with generated
-windows in the place of the past. Two things make it work:
+windows in the place of the past. Three things make it work:
 
 - "As the series ends" is measured by the level at the last row and by what the last rows foretell:
   the directions in which a linear regression, fitted to the windows themselves, predicts their
   later innovations and the sizes of these (wild days stay wild, a daily cycle goes on).
 - What is left of a difference at the seam fades out over the rows that are taken over. So there is
   no jump, and no difference adds up: the series wanders as windows do, and does not drift away.
+- The mean rise (or fall) of a window is taken out: data with a trend would climb to the bound of
+  what the generator knows, and stay there. A long series has no trend; totals alone go on.
 """
 
 from __future__ import annotations
@@ -244,6 +246,7 @@ class Pool:
             the series jumps.
         foretell: whether what the rows foretell is compared, or the level alone.
         neighbours: of how many nearest windows the next is drawn.
+        level_out: whether a trend is taken out.
     """
 
     def __init__(
@@ -256,12 +259,14 @@ class Pool:
         join: str = "fade",
         foretell: bool = True,
         neighbours: int = NEIGHBOURS,
+        level_out: bool = True,
     ) -> None:
         count, window, _ = normal_scores.shape
         if join not in JOINS:
             raise ValueError(f"There is no join {join!r}; expected one of {', '.join(JOINS)}.")
         self.overlap = window // 2 if overlap is None else overlap
         self.neighbours, self.totals, self.join = min(neighbours, count), totals, join
+        self.level_out = level_out
         self.back = _of_standardised(preconditioner)
         self.z = _standardised(preconditioner, normal_scores)
         self.units = preconditioner.inverse_transform(normal_scores)[..., totals]
@@ -286,6 +291,9 @@ class Pool:
             [self.to_level, self.to_level @ _news_root(level) / np.sqrt(rows)], axis=1
         )
         self.begins = self.z[:, k - 1][:, self.kept] @ self.to_level
+        # Windows of data with a trend end higher than they begin. Left alone, the series would
+        # climb to the bound and stay there; so the mean move of the rows taken over is taken out.
+        self.trend = (self.z[:, -1] - self.z[:, k - 1]).mean(axis=0) if self.level_out else 0.0
         self.begins_foretold = self.ends_foretold = np.zeros((len(level), 0))
         if not foretell:
             return
@@ -318,7 +326,7 @@ class Pool:
 
     def follow(self, rng: np.random.Generator) -> np.ndarray:
         """Go on with the series; return the new rows, (window − overlap, encoded features)."""
-        level = self.at_z[self.kept] @ self.to_level
+        level = (self.at_z - self.trend)[self.kept] @ self.to_level
         distance = ((self.begins - level) ** 2).sum(axis=1)
         distance += ((self.begins_foretold - self.foretold) ** 2).sum(axis=1)
         distance[self.used] = np.inf
