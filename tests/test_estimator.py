@@ -296,7 +296,9 @@ def test_a_folder_of_the_first_edition_loads(fitted, saved, tmp_path):
     np.savez_compressed(copy / "preconditioner.npz", **arrays)
     (copy / "structure.json").unlink()
     loaded = LstmGan.load(copy)
-    np.testing.assert_array_equal(loaded.sample(5, seed=2), fitted.sample(5, seed=2))
+    # Nothing was kept by construction then: what the preconditioner gives is the data's units.
+    as_then = fitted.preconditioner_.inverse_transform(fitted.sample_normal_scores(5, seed=2))
+    np.testing.assert_array_equal(loaded.sample(5, seed=2), as_then)
     assert list(loaded.sample_frame(1)) == ["window", "step", "price", "sold"]
     with pytest.raises(ValueError, match="checkpoints cannot be resumed"):
         LstmGan(**SMALL).fit(np.ones((9, 1)).cumsum(axis=0), folder=copy, resume=True)
