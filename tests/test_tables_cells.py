@@ -317,6 +317,7 @@ SECONDS = ((DAYS - pd.Timestamp("1970-01-01")) // pd.Timedelta("1s")).to_numpy()
         ("Open time", SECONDS * 10**9, "nanoseconds since 1970"),
         ("Date", SECONDS // 86_400 + 25_569, "Excel's day numbers"),
         ("x", np.array(days("%Y%m%d"), int), "yyyymmdd"),
+        ("Date", np.array(days("%Y%j"), int), "yyyyddd"),
         ("when", [int(f"{day}1630") for day in days("%Y%m%d")], "yyyymmddHHMM"),
     ],
 )
@@ -351,9 +352,19 @@ def test_times_in_several_columns(tmp_path, head, make):
     np.testing.assert_array_equal(series.times, DAYS.to_numpy("datetime64[m]") + at)
 
 
-def test_an_hour_column_completes_the_date(tmp_path):
+@pytest.mark.parametrize(
+    ("head", "style"),
+    [
+        ("date,hr", "%Y-%m-%d,%H"),
+        ("date,hour,min", "%d.%m.%Y,%H,%M"),
+        ("<DATE>,<TIME>", "%Y%m%d,%H%M%S"),
+        ("DATE,hhmm", "%m/%d/%Y,%H%M"),
+    ],
+)
+def test_a_column_of_hours_completes_the_date(tmp_path, head, style):
     hours = pd.date_range("2021-01-20", periods=ROWS, freq="h")
-    dates = [f"{hour:%Y-%m-%d},{hour.hour}" for hour in hours]
-    series = read_csv(write(tmp_path, text(dates, head="date,hr,Open,Volume")))
+    dates = hours.strftime(style).tolist()
+    series = read_csv(write(tmp_path, text(dates, head=f"{head},Open,Volume")))
     np.testing.assert_array_equal(series.times, hours.to_numpy())
-    assert "'hr' is the time of day of 'date'." in series.notes
+    assert series.columns == ("Open", "Volume")
+    assert f"the time of day of {head.split(',')[0]!r}." in " ".join(series.notes)

@@ -57,11 +57,13 @@ def refusal(path, **choices) -> str:
         ("d", DAYS.day, "the day of the month of 'Date'"),
         ("m", DAYS.month, "the month of 'Date'"),
         ("remarks", [""] * ROWS, "empty"),
+        ("post_code", [f"{code:05d}" for code in RNG.integers(0, 99_999, ROWS)], "a code, such"),
+        ("loaded_at", ["2023-05-05 10:00:00"] * ROWS, "dates"),
         ("end", (DAYS - pd.Timestamp("1970")) // pd.Timedelta("1ms"), "another clock"),
     ],
 )
 def test_what_is_nothing_to_generate_is_left_out_and_said(tmp_path, name, cells, why):
-    frame = pd.DataFrame({"Date": DAYS, name: list(cells), "Open": OPEN})
+    frame = pd.DataFrame({name: list(cells), "Date": DAYS, "Open": OPEN})
     path = table(tmp_path, frame)
     series = read_csv(path)
     assert series.columns == ("Open",)

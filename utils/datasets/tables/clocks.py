@@ -15,23 +15,14 @@ import pandas as pd
 
 from utils.datasets.tables.columns import Choices, Column, Table, bad_dates
 from utils.datasets.tables.dates import Dates, month_number, read_dates
+from utils.datasets.tables.stamps import NAMED, YEAR, stamps, years_of_many
 
-# A column called so holds times, or it is a mistake.
-NAMED = re.compile(
-    r"\W*(date|dates|datetime|date[ _/-]?time|timestamp|time[ _]?stamp|datum|fecha|data e hora|"
-    r"日期|日付|날짜|дата|epoch|unix([ _]?time)?|period)\W*",
-    re.IGNORECASE,
-)
-_CLOCKLIKE = re.compile(
-    r"date|time|stamp|epoch|datum|zeit|fecha|tag\b|\bday|\bdt\b|ts$|unix|period|yyyy|month|日",
-    re.IGNORECASE,
-)
 _TIME_OF_DAY = re.compile(r"(\d{1,2})[:.](\d{2})(?:[:.](\d{2}(?:[.,]\d+)?))?\s*([AaPp]\.?[Mm]\.?)?")
 _TIME_NAMED = re.compile(
     r"time|hour|clock|zeit|uhr|heure|hora|tijd|时间|時刻|시간|время", re.IGNORECASE
 )
 _PARTS = {
-    "year": r"year|yr|jahr|annee|année|año|ano|anno|y|yyyy",
+    "year": YEAR,
     "quarter": r"quarter|qtr|quartal|trimestre",
     "month": r"month|mon|monat|mois|mes|mês|mo|m|mm",
     "dayofyear": r"doy|day ?of ?year|dayofyear|yday|jday|julian( day)?|julianday",
@@ -40,7 +31,6 @@ _PARTS = {
     "minute": r"minute|min|minuten|mm",
     "second": r"second|sec|seconds|ss",
 }
-_UNITS = {"seconds": 1, "milliseconds": 10**3, "microseconds": 10**6, "nanoseconds": 10**9}
 
 
 @dataclasses.dataclass
@@ -105,8 +95,20 @@ def _read_by_format(columns: Sequence[Column], choices: Choices) -> None:
 
 
 def _best(columns: Sequence[Column]) -> Column:
-    """Return the column that is called a date, or the first."""
-    return next((column for column in columns if NAMED.fullmatch(column.name)), columns[0])
+    """Return the column of dates that is most likely the clock.
+
+    One that never changes is none; then its name counts, then whether it runs one way.
+    """
+
+    def rank(column: Column) -> tuple[bool, bool, bool]:
+        steps = np.zeros(1, np.int64)
+        if isinstance(column.dates, Dates) and len(column.dates.times) > 1:
+            steps = np.diff(column.dates.times).astype("int64")
+        still, one_way = not steps.any(), (steps > 0).all() or (steps < 0).all()
+        known = isinstance(column.dates, Dates)
+        return known and still, not NAMED.fullmatch(column.name), not one_way
+
+    return min(columns, key=rank)
 
 
 def _better_named(candidates: Sequence[Column], read: Sequence[Column]) -> bool:
@@ -145,6 +147,12 @@ def _add_time_of_day(table: Table, clock: Clock, columns: Sequence[Column]) -> N
     repeated = len(np.unique(clock.times)) < len(clock.times)
     if not repeated:
         return
+    for column in columns:
+        if column.kind == "numbers" and re.fullmatch(r"\W*(time|hhmm(ss)?)\W*", column.name, re.I):
+            digits = _seconds_of_digits(column.numbers)
+            if digits is not None:
+                _add(table, clock, digits, [column])
+                return
     seconds = np.zeros(len(clock.times))
     parts: list[Column] = []
     for part, length, most in (("hour", 3600, 24), ("minute", 60, 59), ("second", 1, 60)):
@@ -185,6 +193,20 @@ def times_of_day(cells: Sequence[str]) -> np.ndarray | None:
             return None
         seconds.append(3600 * hour + 60 * minute + float((found[3] or "0").replace(",", ".")))
     return np.array(seconds) if len(seconds) and max(seconds) <= 86_400 else None
+
+
+def _seconds_of_digits(values: np.ndarray) -> np.ndarray | None:
+    """Return the seconds after midnight of 930 or 93000; None for anything else."""
+    if not np.isfinite(values).all() or (values < 0).any() or (values % 1).any():
+        return None
+    if values.max() > 2400:
+        values, seconds = values // 100, values % 100
+    else:
+        seconds = np.zeros(len(values))
+    hours, minutes = values // 100, values % 100
+    if (hours > 24).any() or (minutes > 59).any() or (seconds > 59).any():
+        return None
+    return 3600 * hours + 60 * minutes + seconds
 
 
 def _of_parts(table: Table, columns: Sequence[Column]) -> Clock | None:
@@ -253,80 +275,16 @@ def _of_numbers(table: Table, columns: Sequence[Column]) -> Clock | None:
     for column in sorted(columns, key=lambda column: not NAMED.fullmatch(column.name)):
         if column.kind != "numbers":
             continue
-        found = stamps(column) or _years_of_many(table, column)
+        found = stamps(column) or years_of_many(table, column)
         if found is not None:
             times, what = found
             ends = np.array([times.min(), times.max()])
             first, last = np.datetime_as_string(ends, unit="auto").tolist()
             table.notes.append(f"{column.label} is a clock ({what}), from {first} to {last}.")
-            return Clock(column.name, column, times, times, False, {column.position})
-    return None
-
-
-def stamps(column: Column) -> tuple[np.ndarray, str] | None:
-    """Read a column of numbers as a clock: since 1970, Excel's days, yyyymmdd, yyyymm, years.
-
-    Returns:
-        The times, datetime64[us], and what they are, in words; None where the numbers are no clock.
-    """
-    values = column.numbers
-    if len(values) < 2 or not np.isfinite(values).all():
-        return None
-    whole = np.array_equal(values, np.round(values))
-    named = _CLOCKLIKE.search(column.name) is not None
-    low, high = float(values.min()), float(values.max())
-    steps = np.diff(values)
-    one_way = bool((steps >= 0).all() or (steps <= 0).all()) and low < high
-    if whole and not column.said and (found := _digits(values, low, high, named or one_way)):
-        return found
-    for unit, factor in _UNITS.items():
-        # 1990 to 2100
-        if 631_152_000 * factor <= low and high < 4_102_444_800 * factor:
-            even = whole and (np.abs(steps) % (60 * factor) == 0).mean() > 0.9
-            if not (named or (one_way and even)):
-                return None
-            ticks = np.round(values / factor * 1e6).astype("int64")
-            return ticks.astype("datetime64[us]"), f"{unit} since 1970"
-    if named and low >= 20_000 and high <= 80_000 and (one_way or NAMED.fullmatch(column.name)):
-        ticks = np.round((values - 25_569) * 86_400e6).astype("int64")  # 1954 to 2119
-        return ticks.astype("datetime64[us]"), "Excel's day numbers"
-    year = re.fullmatch(rf"\W*({_PARTS['year']}|{NAMED.pattern})\W*", column.name, re.IGNORECASE)
-    if whole and year and low >= 1000 and high <= 2500 and len(np.unique(values)) == len(values):
-        years = (values.astype("int64") - 1970).astype("datetime64[Y]")
-        return years.astype("datetime64[us]"), "years"
-    return None
-
-
-def _years_of_many(table: Table, column: Column) -> tuple[np.ndarray, str] | None:
-    """Read years that come again for each of several series, as in country, year, value."""
-    if not re.fullmatch(rf"\W*({_PARTS['year']})\W*", column.name, re.IGNORECASE):
-        return None
-    years = _part(column, "year")
-    if years is None:
-        return None
-    for other in table.columns:
-        if other is not column and other.kind in ("text", "numbers"):
-            pairs = set(zip(other.cells, years.tolist(), strict=True))
-            if len(pairs) == table.rows and len(set(other.cells)) <= table.rows / 2:
-                times = (years.astype("int64") - 1970).astype("datetime64[Y]")
-                return times.astype("datetime64[us]"), "years"
-    return None
-
-
-def _digits(
-    values: np.ndarray, low: float, high: float, likely: bool
-) -> tuple[np.ndarray, str] | None:
-    """Read 20200617, 2020061716, 202006171600, 20200617160000 and 202006."""
-    for digits in (8, 10, 12, 14):
-        scale = 10 ** (digits - 8)
-        if 18_000_101 * scale <= low and high <= 21_001_231 * scale + scale:
-            dates = read_dates([f"{int(value)}" for value in values])
-            if isinstance(dates, Dates) and (likely or digits == 8):
-                return dates.times, "yyyymmddHHMMSS"[:digits]
-    if likely and low >= 180_001 and high <= 210_012 and low < high:
-        dates = read_dates([f"{int(value) // 100}-{int(value) % 100:02d}" for value in values])
-        if isinstance(dates, Dates):
-            return dates.times, "yyyymm"
+            clock = Clock(column.name, column, times, times, False, {column.position})
+            if what == "yyyymmdd":
+                _add_time_of_day(table, clock, columns)
+            return clock
     return None
 
 

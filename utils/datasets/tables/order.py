@@ -95,7 +95,7 @@ def _coarse(
     names several series.
     """
     times = clock.times[rows]
-    one_way = (steps >= 0).all() or (steps <= 0).all()
+    one_way = ((steps >= 0).all() or (steps <= 0).all()) and steps.any()
     if not one_way or len(steps) < 3 or (times == times.astype("datetime64[D]")).all():
         return False
     numbers = [column.numbers[rows] for column in table.columns if column.kind == "numbers"]

@@ -88,7 +88,8 @@ def refuse_panels_without_dates(table: Table, choices: Choices) -> None:
     for column in keys:
         again = _restarts(column, entity)
         if again:
-            where = f"{column.label} of {table.source} counts up and starts again {again} times"
+            times = "once" if again == 1 else f"{again} times"
+            where = f"{column.label} of {table.source} counts up and starts again {times}"
             if entity is None:
                 option = table.option("group", "COLUMN")
                 raise ValueError(

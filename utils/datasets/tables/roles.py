@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from utils.datasets.tables.clocks import Clock, stamps, times_of_day
+from utils.datasets.tables.clocks import Clock, times_of_day
 from utils.datasets.tables.columns import (
     LARGEST,
     Choices,
@@ -23,6 +23,7 @@ from utils.datasets.tables.columns import (
 )
 from utils.datasets.tables.dates import Dates, read_dates
 from utils.datasets.tables.panels import calendar_words
+from utils.datasets.tables.stamps import stamps
 
 _INDEX = re.compile(
     r"unnamed: ?\d+|index|idx|level_\d+|id|nr|no|num|number|row|row ?(id|nr|no|num|number|index)|"
@@ -210,11 +211,24 @@ def _no_feature(column: Column, clock: Clock | None, rows: Sequence[np.ndarray])
         return ""
     if (values == values[0]).all():
         return f"constant, always {column.cells[0]}"
+    if _is_code(column):
+        return f"a code, such as {shown}: it has zeros in front"
     parts = [values[part] for part in rows if len(part) > 1]
     if len(parts) > 1 and all((part == part[0]).all() for part in parts):
         return "constant within each sequence"
     steps = np.concatenate([np.diff(part) for part in parts]) if parts else np.zeros(0)
     return _counts(column, steps) or _calendar(column, clock) or _another_clock(column, values)
+
+
+def _is_code(column: Column) -> bool:
+    """Return whether a column holds codes: digits of one length, some with zeros in front."""
+    lengths = {len(cell) for cell in column.cells}
+    return (
+        len(lengths) == 1
+        and lengths.pop() > 1
+        and any(cell.startswith("0") for cell in column.cells)
+        and all(cell.isdigit() for cell in column.cells)
+    )
 
 
 def _counts(column: Column, steps: np.ndarray) -> str:

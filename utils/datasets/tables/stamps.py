@@ -1,0 +1,101 @@
+"""Clocks that are numbers: seconds since 1970, Excel's days, yyyymmdd, years."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+
+from utils.datasets.tables.columns import Column, Table
+from utils.datasets.tables.dates import Dates, read_dates
+
+# A column called so holds times, or it is a mistake.
+NAMED = re.compile(
+    r"\W*(date|dates|datetime|date[ _/-]?time|timestamp|time[ _]?stamp|datum|fecha|data e hora|"
+    r"日期|日付|날짜|дата|epoch|unix([ _]?time)?|period)\W*",
+    re.IGNORECASE,
+)
+_CLOCKLIKE = re.compile(
+    r"date|time|stamp|epoch|datum|zeit|fecha|tag\b|\bday|\bdt\b|ts$|unix|period|yyyy|month|日",
+    re.IGNORECASE,
+)
+YEAR = r"year|yr|jahr|annee|année|año|ano|anno|y|yyyy"
+_UNITS = {"seconds": 1, "milliseconds": 10**3, "microseconds": 10**6, "nanoseconds": 10**9}
+
+
+def stamps(column: Column) -> tuple[np.ndarray, str] | None:
+    """Read a column of numbers as a clock: since 1970, Excel's days, yyyymmdd, yyyymm, years.
+
+    Returns:
+        The times, datetime64[us], and what they are, in words; None where the numbers are no clock.
+    """
+    values = column.numbers
+    if len(values) < 2 or not np.isfinite(values).all():
+        return None
+    whole = np.array_equal(values, np.round(values))
+    named = _CLOCKLIKE.search(column.name) is not None
+    low, high = float(values.min()), float(values.max())
+    steps = np.diff(values)
+    one_way = bool((steps >= 0).all() or (steps <= 0).all()) and low < high
+    if whole and not column.said and (found := _digits(values, low, high, named or one_way)):
+        return found
+    for unit, factor in _UNITS.items():
+        # 1990 to 2100
+        if 631_152_000 * factor <= low and high < 4_102_444_800 * factor:
+            even = whole and (np.abs(steps) % (60 * factor) == 0).mean() > 0.9
+            if not (named or (one_way and even)):
+                return None
+            ticks = np.round(values / factor * 1e6).astype("int64")
+            return ticks.astype("datetime64[us]"), f"{unit} since 1970"
+    if named and low >= 20_000 and high <= 80_000 and (one_way or NAMED.fullmatch(column.name)):
+        ticks = np.round((values - 25_569) * 86_400e6).astype("int64")  # 1954 to 2119
+        return ticks.astype("datetime64[us]"), "Excel's day numbers"
+    year = re.fullmatch(rf"\W*({YEAR}|{NAMED.pattern})\W*", column.name, re.IGNORECASE)
+    if whole and year and low >= 1000 and high <= 2500 and len(np.unique(values)) == len(values):
+        years = (values.astype("int64") - 1970).astype("datetime64[Y]")
+        return years.astype("datetime64[us]"), "years"
+    return None
+
+
+def years_of_many(table: Table, column: Column) -> tuple[np.ndarray, str] | None:
+    """Read years that come again for each of several series, as in country, year, value."""
+    if not re.fullmatch(rf"\W*({YEAR})\W*", column.name, re.IGNORECASE):
+        return None
+    years = column.numbers
+    if (
+        not np.isfinite(years).all()
+        or (years % 1).any()
+        or years.min() < 1500
+        or years.max() > 2500
+    ):
+        return None
+    for other in table.columns:
+        if other is not column and other.kind in ("text", "numbers"):
+            pairs = set(zip(other.cells, years.tolist(), strict=True))
+            if len(pairs) == table.rows and len(set(other.cells)) <= table.rows / 2:
+                times = (years.astype("int64") - 1970).astype("datetime64[Y]")
+                return times.astype("datetime64[us]"), "years"
+    return None
+
+
+def _digits(
+    values: np.ndarray, low: float, high: float, likely: bool
+) -> tuple[np.ndarray, str] | None:
+    """Read 20200617, 2020061716, 202006171600, 20200617160000, 2020169 and 202006."""
+    if likely and low >= 1_800_001 and high <= 2_100_366 and low < high:
+        days = values % 1000
+        if days.min() >= 1 and days.max() <= 366:
+            years = (values // 1000).astype("int64") - 1970
+            first = years.astype("datetime64[Y]").astype("datetime64[D]")
+            return (first + (days - 1).astype("int64")).astype("datetime64[us]"), "yyyyddd"
+    for digits in (8, 10, 12, 14):
+        scale = 10 ** (digits - 8)
+        if 18_000_101 * scale <= low and high <= 21_001_231 * scale + scale:
+            dates = read_dates([f"{int(value)}" for value in values])
+            if isinstance(dates, Dates) and (likely or digits == 8):
+                return dates.times, "yyyymmddHHMMSS"[:digits]
+    if likely and low >= 180_001 and high <= 210_012 and low < high:
+        dates = read_dates([f"{int(value) // 100}-{int(value) % 100:02d}" for value in values])
+        if isinstance(dates, Dates):
+            return dates.times, "yyyymm"
+    return None
