@@ -315,6 +315,7 @@ SECONDS = ((DAYS - pd.Timestamp("1970-01-01")) // pd.Timedelta("1s")).to_numpy()
         ("time", SECONDS * 1000, "milliseconds since 1970"),
         ("x", SECONDS * 10**6, "microseconds since 1970"),
         ("Open time", SECONDS * 10**9, "nanoseconds since 1970"),
+        ("openTime", SECONDS * 1000, "milliseconds since 1970"),
         ("Date", SECONDS // 86_400 + 25_569, "Excel's day numbers"),
         ("x", np.array(days("%Y%m%d"), int), "yyyymmdd"),
         ("Date", np.array(days("%Y%j"), int), "yyyyddd"),

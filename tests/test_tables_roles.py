@@ -105,6 +105,8 @@ def test_what_is_data_stays(tmp_path):
             "total": RNG.integers(0, 9, ROWS).cumsum(),
             "saw": np.arange(ROWS) % 7 + 1.5,
             "flow": np.where(np.arange(ROWS) == 30, 500, 0),
+            "patients": 20_000 + RNG.integers(1, 900, ROWS).cumsum(),
+            "lifetime": 700_000_000 + RNG.integers(1, 900, ROWS).cumsum(),
             "spike": np.where(np.arange(ROWS) == 30, 1e12, walk()),
         }
     )

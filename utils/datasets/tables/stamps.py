@@ -15,10 +15,12 @@ NAMED = re.compile(
     r"日期|日付|날짜|дата|epoch|unix([ _]?time)?|period)\W*",
     re.IGNORECASE,
 )
+# A word in a name, or the last part of openTime.
+_WORDS = "date|datetime|time|timestamp|stamp|epoch|datum|zeit|fecha|tag|day|dt|ts|unix|period|month"
 _CLOCKLIKE = re.compile(
-    r"date|time|stamp|epoch|datum|zeit|fecha|tag\b|\bday|\bdt\b|ts$|unix|period|yyyy|month|日",
-    re.IGNORECASE,
+    rf"(?i:(?<![a-z])({_WORDS}|yyyy\w*)(?![a-z]))|(?<=[a-z])(Date|Time|Timestamp)(?![a-z])|日"
 )
+_DATELIKE = re.compile(r"(?i:(?<![a-z])(date|datum|fecha|tag|day|dt)(?![a-z]))|(?<=[a-z])Date|日")
 YEAR = r"year|yr|jahr|annee|année|año|ano|anno|y|yyyy"
 _UNITS = {"seconds": 1, "milliseconds": 10**3, "microseconds": 10**6, "nanoseconds": 10**9}
 
@@ -47,7 +49,8 @@ def stamps(column: Column) -> tuple[np.ndarray, str] | None:
                 return None
             ticks = np.round(values / factor * 1e6).astype("int64")
             return ticks.astype("datetime64[us]"), f"{unit} since 1970"
-    if named and low >= 20_000 and high <= 80_000 and (one_way or NAMED.fullmatch(column.name)):
+    daily = NAMED.fullmatch(column.name) or (one_way and _DATELIKE.search(column.name))
+    if daily and low >= 20_000 and high <= 80_000:
         ticks = np.round((values - 25_569) * 86_400e6).astype("int64")  # 1954 to 2119
         return ticks.astype("datetime64[us]"), "Excel's day numbers"
     year = re.fullmatch(rf"\W*({YEAR}|{NAMED.pattern})\W*", column.name, re.IGNORECASE)
