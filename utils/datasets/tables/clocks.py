@@ -199,10 +199,9 @@ def _seconds_of_digits(values: np.ndarray) -> np.ndarray | None:
     """Return the seconds after midnight of 930 or 93000; None for anything else."""
     if not np.isfinite(values).all() or (values < 0).any() or (values % 1).any():
         return None
+    seconds: np.ndarray = np.zeros(len(values))
     if values.max() > 2400:
         values, seconds = values // 100, values % 100
-    else:
-        seconds = np.zeros(len(values))
     hours, minutes = values // 100, values % 100
     if (hours > 24).any() or (minutes > 59).any() or (seconds > 59).any():
         return None
