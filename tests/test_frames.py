@@ -103,6 +103,18 @@ def test_a_frame_is_judged_as_a_file_is():
     assert chosen.columns == ("fixed", "price")
 
 
+def test_an_index_says_when_or_which_and_is_never_data():
+    years = as_series(frame(pd.RangeIndex(1980, 2010, name="year")))
+    assert years.times[1] == np.datetime64("1981-01-01")
+    text = as_series(frame(pd.date_range("2024-01-01", periods=30).strftime("%d/%m/%Y")))
+    assert (text.time_name, text.times[1]) == ("date", np.datetime64("2024-01-02"))
+    shops = as_series(frame(pd.Index(np.arange(30) ** 2 % 7, name="shop")))
+    assert shops.columns == ("price", "sold")
+    assert shops.notes == ("Left out: 'shop' (the index).",)
+    nameless = pd.concat({name: frame() for name in "ab"})
+    assert as_series(nameless, group="level_0").starts == (0, 30)
+
+
 def test_a_frame_of_several_series_and_with_gaps():
     days = pd.date_range("2024-01-01", periods=30, name="day")
     levels = pd.concat({name: frame(days) for name in "ab"}, names=["shop"])

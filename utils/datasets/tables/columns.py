@@ -35,6 +35,7 @@ class Column:
         mark: the decimal mark that it proves.
         dtype: of numbers: the type, as NumPy names it.
         zone: of dates in a data frame: their time zone.
+        is_index: whether it is the index of a data frame: never something to generate.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Column:
     mark: str = ""
     dtype: str = "float64"
     zone: str | None = None
+    is_index: bool = False
 
     @property
     def label(self) -> str:

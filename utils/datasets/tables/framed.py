@@ -26,17 +26,20 @@ def frame_table(frame: pd.DataFrame, choices: Choices) -> Table:
     def place(row: int) -> str:
         return f"Row {row} (index {index[row]})"
 
-    parts = [(name, part) for name, part in _of_index(index, "date" in frame.columns)]
-    parts += [(str(name), frame.iloc[:, i]) for i, name in enumerate(frame.columns)]
-    if repeated := first_repeated([name for name, _ in parts if name]):
+    names = [str(name) for name in frame.columns]
+    if repeated := first_repeated(names):
         raise ValueError(f"The column {repeated!r} is there twice; expected different names.")
     columns = []
-    for position, (name, part) in enumerate(parts):
-        columns.append(_column(name, position, part, choices))
-    # An index that is neither dates nor named only says where rows once stood.
-    unnamed = [column for column in columns[: len(parts) - frame.shape[1]] if not column.name]
-    dropped = {column.position for column in unnamed if column.kind != "dates"}
-    columns = [column for column in columns if column.position not in dropped]
+    for name, part in _of_index(index, names):
+        column = _column(name, len(columns), part, choices)
+        column.is_index = True
+        if column.kind == "dates" and not name and "date" not in names:
+            column.name = "date"
+        # An index that is neither dates nor named only says where rows once stood.
+        if column.name or column.kind == "dates":
+            columns.append(column)
+    for i, name in enumerate(names):
+        columns.append(_column(name, len(columns), frame.iloc[:, i], choices))
     table = Table("the data frame", settle_marks(columns, choices), len(frame), place, _option, [])
     _check(table)
     return table
@@ -45,27 +48,28 @@ def frame_table(frame: pd.DataFrame, choices: Choices) -> Table:
 def _option(choice: str, value: object) -> str:
     """Return a choice as it is written in Python."""
     if choice == "missing_values":
-        return f"as_series(…, missing_values=[{value}])"
+        number = str(value).replace(".", "").replace("-", "").isdigit()
+        return f"as_series(…, missing_values=[{value if number else repr(value)}])"
     if choice == "columns":
         return "as_series(…, columns=[…])"
     return f"as_series(…, {choice}={value!r})"
 
 
-def _of_index(index: pd.Index, taken: bool) -> list[tuple[str, pd.Series]]:
-    """Return the levels of an index that is more than row numbers.
+def _of_index(index: pd.Index, names: Sequence[str]) -> list[tuple[str, pd.Series]]:
+    """Return the levels of an index that is more than row numbers, under their names.
 
-    Nameless dates are called "date", unless a column is called so (``taken``).
+    A level that is a column too, by its name, is that column.
     """
-    if isinstance(index, pd.RangeIndex):
-        return []
-    levels = [index.get_level_values(i) for i in range(index.nlevels)]
     if index.nlevels == 1 and index.name is None and pd.api.types.is_numeric_dtype(index.dtype):
         return []
     found: list[tuple[str, pd.Series]] = []
-    for level in levels:
+    for i in range(index.nlevels):
+        level = index.get_level_values(i)
         name = "" if level.name is None else str(level.name)
-        dates = isinstance(level, pd.DatetimeIndex | pd.PeriodIndex)
-        found.append((name or "date" * (dates and not taken), pd.Series(level.array)))
+        if not name and index.nlevels > 1 and not isinstance(level, pd.DatetimeIndex):
+            name = f"level_{i}"  # as pandas calls it
+        if not name or name not in names:
+            found.append((name, pd.Series(level.array)))
     return found
 
 

@@ -107,7 +107,7 @@ def features(
             seconds = times_of_day(column.cells)
             if seconds is None:
                 raise bad_numbers(table, column)
-        why = _no_feature(column, clock, rows)
+        why = "the index" if column.is_index else _no_feature(column, clock, rows)
         if why:
             left.append((column, why))
             continue
