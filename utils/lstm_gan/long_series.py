@@ -284,12 +284,22 @@ class Pool:
         spread = level.std(axis=(0, 1))
         self.to_level = self.to_level / np.where(spread > 1e-9, spread, 1.0)
         level = self.z[..., self.kept] @ self.to_level
-        # A difference that fades adds a little to the news of every row taken over. It weighs as
-        # much as these additions are unlikely: their sum of squares in units of the news.
-        rows = normal_scores.shape[1] - k + 1
-        self.to_level = np.concatenate(
-            [self.to_level, self.to_level @ _news_root(level) / np.sqrt(rows)], axis=1
-        )
+        # A difference goes back as a vector autoregression lets it, and is faded out besides; only
+        # the fading adds to the news of the rows taken over. It weighs as much as these additions
+        # are unlikely: their sum of squares in units of the news.
+        rows = normal_scores.shape[1] - k
+        transition, to_news = _autoregression(level)
+        self.paths = np.empty((rows, len(transition), len(transition)))
+        cost, path = np.zeros_like(transition), np.eye(len(transition))
+        for t in range(rows):
+            added = path @ to_news / (rows + 1)
+            cost += added @ added.T
+            path = path @ transition
+            self.paths[t] = path * (1 - (t + 1) / (rows + 1))
+        self.fading, self.from_level = self.to_level, np.linalg.pinv(self.to_level)
+        sizes, axes = np.linalg.eigh(cost)
+        root = axes * np.sqrt(np.maximum(sizes, 0))
+        self.to_level = np.concatenate([self.to_level, self.to_level @ root], axis=1)
         self.begins = self.z[:, k - 1][:, self.kept] @ self.to_level
         # Windows of data with a trend end higher than they begin. Left alone, the series would
         # climb to the bound and stay there; so the mean move of the rows taken over is taken out.
@@ -336,9 +346,11 @@ class Pool:
         at = int(rng.choice(nearest, p=weights / weights.sum()))
         self.used[at] = True
         z, seam = self.z[at, self.overlap :].copy(), self.z[at, self.overlap - 1]
-        hop = len(z)
-        kept = {"none": 0.0, "carry": 1.0}.get(self.join, 1 - np.arange(1, hop + 1) / (hop + 1))
-        z += np.broadcast_to(kept, hop)[:, None] * (self.at_z - seam)
+        difference = self.at_z - seam
+        if self.join == "carry":
+            z += difference
+        elif self.join == "fade":
+            z[:, self.kept] += difference[self.kept] @ self.fading @ self.paths @ self.from_level
         units = self.units[at, self.overlap :] - self.units[at, self.overlap - 1] + self.at_units
         self.at_z, self.at_units = z[-1], units[-1]
         self.foretold = self.ends_foretold[at]
@@ -350,15 +362,19 @@ class Pool:
         return rows
 
 
-def _news_root(level: np.ndarray) -> np.ndarray:
-    """Return the matrix that gives the news of levels, (windows, time, size), unit covariance."""
+def _autoregression(level: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return how levels, (windows, time, size), go back, and what gives their news unit covariance.
+
+    Both are matrices to multiply rows by, (size, size).
+    """
     size = level.shape[-1]
     windows = level[: max(1, REGRESSED // level.shape[1])]
     before, after = windows[:, :-1].reshape(-1, size), windows[:, 1:].reshape(-1, size)
     before = np.column_stack([np.ones(len(before)), before])
-    news = after - before @ np.linalg.lstsq(before, after, rcond=None)[0]
-    spreads, axes = np.linalg.eigh(np.atleast_2d(np.cov(news.T)))
-    return axes / np.sqrt(np.maximum(spreads, SMALLEST_NEWS))
+    weights = np.linalg.lstsq(before, after, rcond=None)[0]
+    spreads, axes = np.linalg.eigh(np.atleast_2d(np.cov((after - before @ weights).T)))
+    growth = np.abs(np.linalg.eigvals(weights[1:])).max()
+    return weights[1:] / max(1.0, growth), axes / np.sqrt(np.maximum(spreads, SMALLEST_NEWS))
 
 
 def _past(normal_scores: np.ndarray, level: np.ndarray) -> np.ndarray:
