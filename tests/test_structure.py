@@ -299,8 +299,7 @@ def test_a_rank_map_leaves_gaps_and_repeated_values_alone() -> None:
 def test_a_total_adds_up_the_changes_of_the_data() -> None:
     rng = np.random.default_rng(10)
     rows = rng.poisson(0.7, 500).cumsum().astype(float)
-    steps = rng.normal(0.7, 1, (400, TIME))
-    generated = np.stack([steps.cumsum(axis=1) + 100, steps], axis=-1) * SCALE
+    generated = (rng.normal(0.7, 1, (400, TIME, 1)).cumsum(axis=1) + 100) * SCALE
     total = Total(0).fit([rows])
     made = total.calibrate(generated).decode(generated)
     steps = np.diff(made, axis=1)

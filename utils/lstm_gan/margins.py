@@ -144,10 +144,9 @@ class Margin:
 class Total:
     """A column that never falls (or never rises), or that falls only to start again.
 
-    It is encoded as its level and its change from row to row. The generated changes are put at the
-    data's changes of the same rank, then added up; the sum runs at the height of the generated
-    levels. Of a column that starts again the level alone is encoded, and a change that the data
-    hold at a new start only is a new start.
+    The changes of the generated levels are put at the data's changes of the same rank, then added
+    up; the sum runs at the height of the generated levels. Where the column starts again, a change
+    that the data hold at a new start only is a new start.
 
     Attributes:
         column: which column of the data.
@@ -157,13 +156,10 @@ class Total:
         changes: the rank map of the changes.
     """
 
+    width = 1
+
     def __init__(self, column: int, start: float | None = None) -> None:
         self.column, self.start = column, start
-
-    @property
-    def width(self) -> int:
-        """The number of encoded columns."""
-        return 2 if self.start is None else 1
 
     @property
     def columns(self) -> list[int]:
@@ -178,28 +174,18 @@ class Total:
         return self
 
     def encode(self, rows: np.ndarray) -> np.ndarray:
-        """Return what a GAN is trained on, (time, width)."""
-        if self.start is not None:
-            return rows * SCALE
-        # Of the row before the first nothing is known: it gets the change of the second.
-        changes = np.diff(rows, axis=0) if len(rows) > 1 else np.zeros_like(rows)
-        return (
-            np.concatenate([rows, np.concatenate([changes[:1], changes])[: len(rows)]], 1) * SCALE
-        )
-
-    def _changes(self, encoded: np.ndarray) -> np.ndarray:
-        if self.start is None:
-            return encoded[:, 1:, 1] / SCALE
-        return np.diff(encoded[..., 0] / SCALE, axis=1)
+        """Return what a GAN is trained on, (time, 1)."""
+        return rows * SCALE
 
     def calibrate(self, encoded: np.ndarray) -> Self:
-        """Fit to generated values, (windows, time, width)."""
-        self.changes.calibrate(self._changes(encoded))
+        """Fit to generated values, (windows, time, 1)."""
+        self.changes.calibrate(np.diff(encoded[..., 0] / SCALE, axis=1))
         return self
 
     def decode(self, encoded: np.ndarray) -> np.ndarray:
         """Return values that add up the data's changes, (windows, time)."""
-        changes, level = self.changes.transform(self._changes(encoded)), encoded[..., 0] / SCALE
+        level = encoded[..., 0] / SCALE
+        changes = self.changes.transform(np.diff(level, axis=1))
         if self.start is None:
             path = np.concatenate([np.zeros_like(level[:, :1]), changes.cumsum(axis=1)], axis=1)
             # More than the data's whole range cannot be added up within it.
