@@ -29,7 +29,7 @@ def frame_table(frame: pd.DataFrame, choices: Choices) -> Table:
     names = [str(name) for name in frame.columns]
     if repeated := first_repeated(names):
         raise ValueError(f"The column {repeated!r} is there twice; expected different names.")
-    columns = []
+    columns: list[Column] = []
     for name, part in _of_index(index, names):
         column = _column(name, len(columns), part, choices)
         column.is_index = True

@@ -41,7 +41,9 @@ def command_option(choice: str, value: object) -> str:
         return "--keep-extremes"
     text = str(value)
     plain = re.fullmatch(r"[-\w.,:%+/…]+", text)
-    return f"{_OPTIONS[choice]} {text if plain else repr(text)}"
+    # A value that starts like an option has to be tied to its own.
+    tie = "=" if text.startswith("-") and not re.fullmatch(r"-\d+|-\d*\.\d+", text) else " "
+    return f"{_OPTIONS[choice]}{tie}{text if plain else repr(text)}"
 
 
 def read_table(path: Path, choices: Choices) -> Table:
