@@ -126,6 +126,9 @@ def test_a_frame_of_several_series_and_with_gaps():
     gaps = frame(days)
     gaps.iloc[10, 0] = np.nan
     assert as_series(gaps, missing="drop", min_rows=5).starts == (0, 10)
+    assert as_series(gaps.to_numpy(), missing="drop", min_rows=5).starts == (0, 10)
+    keyed = np.column_stack([np.repeat([3.0, 5.0], 30), np.arange(60.0)])
+    assert as_series(keyed, group="x0").groups == ("3.0", "5.0")
     filled = as_series(gaps, missing="interpolate")
     assert filled.values[10, 0] == pytest.approx(filled.values[[9, 11], 0].mean())
 

@@ -42,7 +42,7 @@ def as_series(
 
     Args:
         data: a ``Series``, which is returned as it is; a pandas DataFrame or Series; or an array
-            of shape (time, features) or (time,), whose columns are all taken as they are.
+            of shape (time, features) or (time,), whose columns x0, x1, … are taken as they are.
         name: of the series, for titles and messages.
         columns: and all that follow: as for ``read_csv``; they hold for data frames.
         group: the column, or the named level of the index, that names the sequences.
@@ -65,7 +65,7 @@ def as_series(
         data = data.to_frame(name=data.name if data.name is not None else "value")
     if isinstance(data, pd.DataFrame):
         choices = Choices(
-            columns or [name for name in like if name in data] or None,
+            columns or [column for column in like if column in map(str, data.columns)] or None,
             group,
             missing,
             missing_values,
@@ -86,6 +86,17 @@ def as_series(
             "or numbers of shape (time, features)."
         )
     names = tuple(f"x{i}" for i in range(values.shape[1]))
+    if columns or group or missing_values or missing != "refuse":
+        return as_series(
+            pd.DataFrame(values, columns=list(names)),
+            name,
+            columns=columns or [column for column in names if column != group],
+            group=group,
+            missing=missing,
+            missing_values=missing_values,
+            keep_extremes=keep_extremes,
+            min_rows=min_rows,
+        )
     _check_finite(values, names, np.arange(len(values)))
     return Series(
         values.astype(np.float64),
