@@ -106,6 +106,7 @@ def test_what_is_data_stays(tmp_path):
             "saw": np.arange(ROWS) % 7 + 1.5,
             "flow": np.where(np.arange(ROWS) == 30, 500, 0),
             "patients": 20_000 + RNG.integers(1, 900, ROWS).cumsum(),
+            "far": 1e9 + 0.01 * RNG.normal(size=ROWS),
             "lifetime": 700_000_000 + RNG.integers(1, 900, ROWS).cumsum(),
             "spike": np.where(np.arange(ROWS) == 30, 1e12, walk()),
         }

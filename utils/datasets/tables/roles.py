@@ -235,7 +235,8 @@ def _counts(column: Column, steps: np.ndarray) -> str:
     """Return why a column is a counter or a clock."""
     if not len(steps) or steps[0] == 0:
         return ""
-    even = np.allclose(steps, steps[0], rtol=1e-6, atol=1e-9 * np.abs(column.numbers).max())
+    rounding = 4 * float(np.spacing(np.abs(column.numbers).max()))
+    even = np.allclose(steps, steps[0], rtol=1e-6, atol=rounding)
     if even and abs(steps[0]) == 1:
         return "counts the rows"
     if even and (len(steps) >= 5 or _ELAPSED.fullmatch(column.name)):
