@@ -41,7 +41,6 @@ RIDGE = 0.01  # of the regression, as a share of the regressors' variance
 REGRESSED = 50_000  # rows from which the size of the news is taken
 SMALLEST_NEWS = 1e-6  # variance, as a share of the level's
 DIRECTIONS = 12  # that are foretold
-COMPARED, PLACE, CHUNK = 2000, 10, 1000  # ends; which nearest one is the reach; at a time
 JOINS = ("fade", "carry", "none")
 
 Draw = Callable[[int, int], np.ndarray]  # (count, seed) → normal scores of windows
@@ -274,7 +273,6 @@ class Pool:
         varying = np.flatnonzero(preconditioner.varying)
         self.kept = ~np.isin(varying, totals)
         self._compare(normal_scores, preconditioner.basis, foretell)
-        self.reach = self._reach()
         self.used = np.zeros(count, bool)
         self.most_used = max(1, int(SHARE_USED * count))
 
@@ -314,22 +312,6 @@ class Pool:
         self.begins_foretold = maps(past)
         self.ends_foretold = maps(_past(normal_scores[:, -k:], end))
 
-    def _reach(self) -> np.ndarray:
-        """Return how far each window's beginning is from the nearest ends of others, squared.
-
-        Distances are taken in units of it. Otherwise calm windows, which are near everything,
-        would be chosen too often, and wild ones too seldom.
-        """
-        ends = (self.z[:COMPARED, -1] - self.trend)[:, self.kept] @ self.to_level
-        ends = np.concatenate([ends, self.ends_foretold[:COMPARED]], axis=1)
-        begins = np.concatenate([self.begins, self.begins_foretold], axis=1)
-        place, found = min(PLACE, len(ends) - 1), np.empty(len(begins))
-        for i in range(0, len(begins), CHUNK):
-            part = begins[i : i + CHUNK]
-            squares = (part**2).sum(axis=1)[:, None] + (ends**2).sum(axis=1) - 2 * part @ ends.T
-            found[i : i + CHUNK] = np.partition(squares, place, axis=1)[:, place]
-        return np.maximum(found, 1e-3 * np.median(found) + 1e-12)
-
     @property
     def exhausted(self) -> bool:
         """Whether so many windows are used that the choice would suffer."""
@@ -357,7 +339,6 @@ class Pool:
         level = (self.at_z - self.trend)[self.kept] @ self.to_level
         distance = ((self.begins - level) ** 2).sum(axis=1)
         distance += ((self.begins_foretold - self.foretold) ** 2).sum(axis=1)
-        distance /= self.reach
         distance[self.used] = np.inf
         nearest = np.argpartition(distance, self.neighbours - 1)[: self.neighbours]
         nearest = nearest[np.argsort(distance[nearest], kind="stable")]
