@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import json
 
@@ -187,7 +188,8 @@ def test_a_structure_is_stored_as_json(name: str) -> None:
     structure.calibrate(noise(encoded))
     again = Structure.from_state(json.loads(json.dumps(structure.state())))
     windows = noise(encoded, seed=4)
-    np.testing.assert_array_equal(again.decode(windows), structure.decode(windows))
+    for other in (again, copy.deepcopy(structure)):
+        np.testing.assert_array_equal(other.decode(windows), structure.decode(windows))
     assert again.sentences() == structure.sentences()
     np.testing.assert_array_equal(again.encode([rows])[0], encoded)
 

@@ -184,7 +184,7 @@ def open_ended(structure: Structure) -> tuple[Structure, list[int]]:
     for total in opened.totals:
         if total.start is None:
             total.low, total.high = -np.inf, np.inf
-            places.append(opened._slices[id(total)].start)
+            places.append(total.at.start)
     return opened, places
 
 

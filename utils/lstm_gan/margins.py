@@ -91,6 +91,7 @@ class Margin:
     """
 
     width = 1
+    at: slice  # its encoded columns
 
     def __init__(self, column: int, given: int | None = None) -> None:
         self.column, self.given = column, given
@@ -157,6 +158,7 @@ class Total:
     """
 
     width = 1
+    at: slice  # its encoded columns
 
     def __init__(self, column: int, start: float | None = None) -> None:
         self.column, self.start = column, start

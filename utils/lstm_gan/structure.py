@@ -181,13 +181,13 @@ class Structure:
         """Give each part its encoded columns, in the order of the data's columns."""
         starts: list[tuple[int, Any]] = [(min(part.columns), part) for part in self._parts]
         starts += [(i, None) for i in self.as_is]
-        at, self._slices, self._as_is_at = 0, {}, []
+        at, self._as_is_at = 0, []
         for _, part in sorted(starts, key=lambda pair: pair[0]):
             width = 1 if part is None else part.width
             if part is None:
                 self._as_is_at.append(at)
             else:
-                self._slices[id(part)] = slice(at, at + width)
+                part.at = slice(at, at + width)
             at += width
         self.features = at
 
@@ -235,11 +235,11 @@ class Structure:
         result = np.empty((len(sequence), self.features))
         result[:, self._as_is_at] = sequence[:, self.as_is]
         for part in self._parts:
-            result[:, self._slices[id(part)]] = part.encode(sequence[:, part.columns])
+            result[:, part.at] = part.encode(sequence[:, part.columns])
         return result
 
     def _split(self, encoded: np.ndarray, part: Any) -> np.ndarray:
-        return encoded[..., self._slices[id(part)]]
+        return encoded[..., part.at]
 
     def calibrate(self, encoded: np.ndarray) -> Self:
         """Fit states and margins to generated windows, (windows, time, encoded features)."""
