@@ -228,7 +228,7 @@ def test_states_get_their_shares_and_change_as_often() -> None:
     rows = table("shop")[:, [1]]
     states = States([0]).fit([rows])
     windows = sliding_windows(states.encode(rows), TIME)
-    blurred = windows + np.random.default_rng(5).normal(size=windows.shape)
+    blurred = windows + np.random.default_rng(5).normal(0.8, 1, windows.shape)
     states.calibrate(blurred)
     made = states.decode(states.code(blurred))[..., 0]
     for value in np.unique(rows):
