@@ -35,7 +35,7 @@ WINDOWS = 2000  # on each side, for the judges
 JUDGES = 3
 LENGTH, SERIES = 2000, 10
 LAGS = 20
-BLOCKS = (250, 500)  # rows that a bootstrap keeps together
+BLOCKS = (250, 1000)  # rows that a bootstrap keeps together
 RESAMPLES = 1000
 METHODS = (
     "inside",
@@ -183,11 +183,13 @@ def facts(gan: LstmGan, real: np.ndarray, column: int, prices: bool, method: str
     drift = (own[:, -quarter:].mean(axis=1) - own[:, :quarter].mean(axis=1)) / truth.std()
     largest = [float(np.abs(changes(each, prices)).max()) for each in own]
     found = np.stack([memory(each, prices) for each in own])
-    inside = {}
+    inside, real_inside = {}, {}
     for block in BLOCKS:
         limits = bands(truth, prices, block)
         within = (found >= limits[0]) & (found <= limits[1])
         mean = found.mean(axis=0)
+        own_band = (memory(truth, prices) >= limits[0]) & (memory(truth, prices) <= limits[1])
+        real_inside[str(block)] = own_band.sum(axis=1).tolist()
         inside[str(block)] = {
             kind: {
                 "share": float(within[:, i].mean()),
@@ -205,6 +207,7 @@ def facts(gan: LstmGan, real: np.ndarray, column: int, prices: bool, method: str
         "largest change": [float(np.median(largest)), max(largest)],
         "largest real change": float(np.abs(changes(truth, prices)).max()),
         "inside": inside,
+        "real inside": real_inside,
         "lag 1, 10, 20": found.mean(axis=0)[:, [0, 9, 19]].round(3).tolist(),
         "real lag 1, 10, 20": memory(truth, prices)[:, [0, 9, 19]].round(3).tolist(),
     }
@@ -262,11 +265,11 @@ def page(results: dict[str, Any]) -> str:
             if (scores := rows.get(method, {}).get("seams")) is not None:
                 spread = np.std(scores, ddof=1)
                 lines.append(f"| {method} | {np.mean(scores):.3f} ± {spread:.3f} |")
-        lines += ["", "| method | sizes, blocks of 250 | of 500 | level, 250 | 500 |"]
+        lines += ["", "| method | sizes, blocks of 250 | of 1,000 | level, 250 | 1,000 |"]
         lines += ["|---|---|---|---|---|"]
         ranges = ["", "| method | lowest to highest | at the bounds | drift, sd | largest change |"]
         ranges += ["|---|---|---|---|---|"]
-        truth = ""
+        truth = real_line = ""
         for method in METHODS:
             if (row := rows.get(method, {}).get("facts")) is None:
                 continue
@@ -277,6 +280,8 @@ def page(results: dict[str, Any]) -> str:
                 for block in BLOCKS
             ]
             lines.append(f"| {method} | {' | '.join(cells)} |")
+            own = [row["real inside"][str(b)][kind] for kind in (0, 1) for b in BLOCKS]
+            real_line = f"| the real series itself | {' | '.join(f'({n})' for n in own)} |"
             drift, error = row["drift"]
             ranges.append(
                 f"| {method} | {min(row['lowest']):g} to {max(row['highest']):g} | "
@@ -287,7 +292,8 @@ def page(results: dict[str, Any]) -> str:
             truth = (
                 f"The data: {low:g} to {high:g}, largest change {row['largest real change']:.3g}."
             )
-        lines += [*ranges, "", truth, ""]
+        if truth:
+            lines += [real_line, *ranges, "", truth, ""]
     return "\n".join(lines)
 
 
