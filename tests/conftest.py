@@ -1,12 +1,17 @@
 """What several test files share."""
 
 import importlib.util
+import signal
 import sys
 from types import ModuleType
 
 import pytest
 
 from utils import datasets
+
+# A shell starts what runs in its background deaf to Ctrl-C, and so would be all that tests start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 
 from utils.datasets import Series
 from utils.datasets.frames import Layout
-from utils.datasets.windows import windows_of
+from utils.datasets.sequences import windows_of
 from utils.evaluation import Score, chance_mean
 from utils.lstm_gan import (
     Preconditioner,

@@ -19,9 +19,9 @@ from utils import runtime
 from utils.checks import positive_integer
 from utils.datasets.files import verified
 from utils.datasets.frames import Layout, as_series
+from utils.datasets.sequences import windows_of
 from utils.datasets.series import Series
 from utils.datasets.time_series import load_stock
-from utils.datasets.windows import windows_of
 from utils.lstm_gan import long_series, memory, restart, run_folder, run_lock
 from utils.lstm_gan.callbacks import Callback
 from utils.lstm_gan.config import TrainingConfig

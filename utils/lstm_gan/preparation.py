@@ -6,8 +6,8 @@ import dataclasses
 
 import numpy as np
 
+from utils.datasets.sequences import windows_of
 from utils.datasets.series import Series
-from utils.datasets.windows import windows_of
 from utils.lstm_gan.observations import observations
 from utils.lstm_gan.preconditioner import Preconditioner
 from utils.lstm_gan.recipe import training_stride

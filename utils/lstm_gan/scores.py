@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 
 from utils import runtime
+from utils.datasets.sequences import windows_of
 from utils.datasets.series import Series
-from utils.datasets.windows import windows_of
 from utils.evaluation.baselines import bootstrap_innovations
 from utils.evaluation.scores import (
     MINIMUM_WINDOWS,
