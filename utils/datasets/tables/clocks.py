@@ -15,12 +15,9 @@ import pandas as pd
 
 from utils.datasets.tables.columns import Choices, Column, Table, bad_dates
 from utils.datasets.tables.dates import Dates, month_number, read_dates
+from utils.datasets.tables.hours import TIME_NAMED, seconds_of, times_of_day
 from utils.datasets.tables.stamps import NAMED, YEAR, stamps, years_of_many
 
-_TIME_OF_DAY = re.compile(r"(\d{1,2})[:.](\d{2})(?:[:.](\d{2}(?:[.,]\d+)?))?\s*([AaPp]\.?[Mm]\.?)?")
-_TIME_NAMED = re.compile(
-    r"time|hour|clock|zeit|uhr|heure|hora|tijd|时间|時刻|시간|время", re.IGNORECASE
-)
 _PARTS = {
     "year": YEAR,
     "quarter": r"quarter|qtr|quartal|trimestre",
@@ -28,7 +25,7 @@ _PARTS = {
     "dayofyear": r"doy|day ?of ?year|dayofyear|yday|jday|julian( day)?|julianday",
     "day": r"day|dy|tag|jour|dia|día|d|dd|day ?of ?month|dom",
     "hour": r"hour|hr|hrs|h|hh|stunde|heure|hora|hour ?of ?day|hour ending|he",
-    "minute": r"minute|min|minuten|mm",
+    "minute": r"minute|min|minuten|mm|mn",
     "second": r"second|sec|seconds|ss",
 }
 
@@ -138,21 +135,16 @@ def _of_dates(table: Table, column: Column, columns: Sequence[Column]) -> Clock:
 
 def _add_time_of_day(table: Table, clock: Clock, columns: Sequence[Column]) -> None:
     """Add the time of day that stands in a column, or in two, of its own."""
-    for column in columns:
-        if column.kind in ("text", "refused") and _TIME_NAMED.search(column.name):
-            seconds = times_of_day(column.cells)
-            if seconds is not None:
-                _add(table, clock, seconds, [column])
-                return
     repeated = len(np.unique(clock.times)) < len(clock.times)
+    for column in columns:
+        if column.position not in clock.used and (found := seconds_of(column, repeated=repeated)):
+            seconds, said = found
+            if said == "hours":
+                break  # perhaps with minutes in another column
+            _add(table, clock, seconds, [column], said)
+            return
     if not repeated:
         return
-    for column in columns:
-        if column.kind == "numbers" and re.fullmatch(r"\W*(time|hhmm(ss)?)\W*", column.name, re.I):
-            digits = _seconds_of_digits(column.numbers)
-            if digits is not None:
-                _add(table, clock, digits, [column])
-                return
     seconds = np.zeros(len(clock.times))
     parts: list[Column] = []
     for part, length, most in (("hour", 3600, 24), ("minute", 60, 59), ("second", 1, 60)):
@@ -166,46 +158,23 @@ def _add_time_of_day(table: Table, clock: Clock, columns: Sequence[Column]) -> N
                     break
     if parts:
         _add(table, clock, seconds, parts)
+        return
+    for column in columns:
+        if column.position not in clock.used and (found := seconds_of(column, repeated=True)):
+            _add(table, clock, found[0], [column])
+            return
 
 
-def _add(table: Table, clock: Clock, seconds: np.ndarray, columns: Sequence[Column]) -> None:
+def _add(
+    table: Table, clock: Clock, seconds: np.ndarray, columns: Sequence[Column], how: str = ""
+) -> None:
     shift = np.round(seconds * 1e6).astype("timedelta64[us]")
     clock.times, clock.local = clock.times + shift, clock.local + shift
     clock.used |= {column.position for column in columns}
     said = " and ".join(column.label for column in columns)
     verb = "is" if len(columns) == 1 else "are"
-    table.notes.append(f"{said} {verb} the time of day of {clock.column.label}.")
-
-
-def times_of_day(cells: Sequence[str]) -> np.ndarray | None:
-    """Return the seconds after midnight, float64 (rows,); None for anything but times of day."""
-    seconds = []
-    for cell in cells:
-        found = _TIME_OF_DAY.fullmatch(cell.strip())
-        if found is None:
-            return None
-        hour, minute = int(found[1]), int(found[2])
-        if found[4]:
-            if not 1 <= hour <= 12:
-                return None
-            hour = hour % 12 + 12 * (found[4][0].lower() == "p")
-        if hour > 24 or minute > 59:
-            return None
-        seconds.append(3600 * hour + 60 * minute + float((found[3] or "0").replace(",", ".")))
-    return np.array(seconds) if len(seconds) and max(seconds) <= 86_400 else None
-
-
-def _seconds_of_digits(values: np.ndarray) -> np.ndarray | None:
-    """Return the seconds after midnight of 930 or 93000; None for anything else."""
-    if not np.isfinite(values).all() or (values < 0).any() or (values % 1).any():
-        return None
-    seconds: np.ndarray = np.zeros(len(values))
-    if values.max() > 2400:
-        values, seconds = values // 100, values % 100
-    hours, minutes = values // 100, values % 100
-    if (hours > 24).any() or (minutes > 59).any() or (seconds > 59).any():
-        return None
-    return 3600 * hours + 60 * minutes + seconds
+    how = f" ({how})" if how else ""
+    table.notes.append(f"{said} {verb} the time of day of {clock.column.label}{how}.")
 
 
 def _of_parts(table: Table, columns: Sequence[Column]) -> Clock | None:
@@ -245,7 +214,7 @@ def _of_parts(table: Table, columns: Sequence[Column]) -> Clock | None:
             used.append(parts[part])
     if not ({"hour", "minute"} & set(kept)):
         for column in columns:
-            if not _TIME_NAMED.search(column.name) or column.kind not in ("text", "refused"):
+            if not TIME_NAMED.search(column.name) or column.kind not in ("text", "refused"):
                 continue
             seconds = times_of_day(column.cells)
             if seconds is not None:

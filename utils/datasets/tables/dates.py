@@ -21,7 +21,7 @@ ORDERS = {"DMY": "day, month, year", "MDY": "month, day, year", "YMD": "year, mo
 _MONTH_NAMES = (
     "jan january januar janvier janv enero ene gennaio gen jänner janeiro januari",
     "feb february februar février févr fév febrero febbraio fevereiro fev februari",
-    "mar march märz mär mars marzo março maart mrt",
+    "mar march märz mär mrz mars marzo março maart mrt",
     "apr april avril avr abril abr aprile",
     "may mai mayo maggio mag maio mei",
     "jun june juni juin junio giugno giu junho",
@@ -43,7 +43,7 @@ _TIME = (
     r"(?:(?:[T ,_]\s*|\s+-\s+)(?P<hour>\d{1,2})(?:[:.](?P<minute>\d{2})"
     r"(?:[:.](?P<second>\d{2}(?:[.,]\d+)?))?)?"
     r"\s*(?P<half>[AaPp]\.?[Mm]\.?)?\s*"
-    rf"(?P<zone>{'|'.join(sorted(_ZONES, key=len, reverse=True))}|[-+]\d{{2}}(?::?\d{{2}})?)?"
+    rf"\(?(?P<zone>{'|'.join(sorted(_ZONES, key=len, reverse=True))}|[-+]\d{{2}}(?::?\d{{2}})?)?\)?"
     r"(?:\[[\w/+-]+\])?)?"
 )
 _NAME = r"(?P<name>[^\W\d_]{3,10})\.?"
@@ -77,7 +77,7 @@ _STYLES: dict[str, re.Pattern[str]] = {
     "week": re.compile(r"(?P<y>\d{4})\s?-?\s?[WwKk][Ww]?\s?(?P<w>\d{1,2})(?:-?(?P<wd>[1-7]))?"),
     "yyyymmdd": re.compile(
         r"(?P<y>(?:18|19|20)\d{2})(?P<m>0[1-9]|1[0-2])(?P<d>0[1-9]|[12]\d|3[01])"
-        r"(?:[T _]?(?P<hour>[01]\d|2[0-3]):?(?P<minute>[0-5]\d)?:?(?P<second>[0-5]\d)?"
+        r"(?:[T _:]?(?P<hour>[01]\d|2[0-3]):?(?P<minute>[0-5]\d)?:?(?P<second>[0-5]\d)?"
         r"(?P<zone>Z)?)?"
     ),
 }
@@ -85,7 +85,12 @@ _STYLES: dict[str, re.Pattern[str]] = {
 _UNIX = re.compile(
     r"([^\W\d_]{3} )?([^\W\d_]{3}) +(\d{1,2}) (\d\d:\d\d:\d\d) (?:([A-Z]{3,4}) )?(\d{4})"
 )
-_INTERVAL = re.compile(r"(.{8,}?)\s+(?:-|–|to|/)\s+(.{5,})|(.{8,}?)/(\d{4}-.{5,})")
+_INTERVAL = re.compile(
+    r"(.{8,}?)\s+(?:-|–|to|/)\s+(.{5,})|(.{8,}?)/(\d{4}-.{5,})|(?:du|von|vom|from|del?) (.{8,}?)"
+    r" (?:au|bis|to|al?) (.{8,})",
+    re.IGNORECASE,
+)
+_HOURS = re.compile(r"\d{1,2}[:.]\d{2}([:.]\d{2})?")
 
 Fields = Callable[[re.Match[str]], tuple[int, int, int]]
 
@@ -184,15 +189,31 @@ def _plain(cell: str) -> str:
 
 
 def _intervals(texts: Sequence[str], order: str) -> Dates | BadDates | None:
-    """Read "01.01.2020 00:00 - 01.01.2020 01:00" as the beginning of each interval."""
-    parts = [_INTERVAL.fullmatch(text) for text in texts]
-    if not all(parts):
+    """Read "01.01.2020 00:00 - 01.01.2020 01:00" as the beginning of each interval.
+
+    Where day and month could change places, they stand so that the intervals are equally long.
+    """
+    parts = [match for text in texts if (match := _INTERVAL.fullmatch(text))]
+    if len(parts) < len(texts):
         return None
-    starts = read_dates([match[1] or match[3] for match in parts if match], order)
-    ends = read_dates([match[2] or match[4] for match in parts if match][:1])
-    if not isinstance(starts, Dates) or ends is None:
+    first = [next(text for text in match.groups()[0::2] if text) for match in parts]
+    last = [next(text for text in match.groups()[1::2] if text) for match in parts]
+    starts = read_dates(first, order)
+    if starts is None or (read_dates(last[:1]) is None and not _HOURS.fullmatch(last[0])):
         return None
-    return dataclasses.replace(starts, assumed="of each interval its beginning is taken")
+    assumed = "of each interval its beginning is taken"
+    if isinstance(starts, BadDates) and starts.why == "two readings":
+        for each in ("DMY", "MDY"):
+            begin, end = read_dates(first, each), read_dates(last, each)
+            if isinstance(begin, Dates) and isinstance(end, Dates) and not order:
+                lengths = (end.times - begin.times).astype("int64")
+                if (lengths == lengths[0]).all() and lengths[0] > 0 and len(texts) > 1:
+                    starts, order = begin, each
+                    assumed += f"; {ORDERS[each]}: only so all intervals are equally long"
+                    break
+    if isinstance(starts, BadDates):
+        return dataclasses.replace(starts, cell=texts[starts.row])
+    return dataclasses.replace(starts, assumed="; ".join(filter(None, (assumed, starts.assumed))))
 
 
 def _fields(match: re.Match[str], style: str) -> tuple[int, int, int]:

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from utils.datasets.tables.clocks import Clock
-from utils.datasets.tables.columns import Choices, Table
+from utils.datasets.tables.columns import Choices, Column, Table, bad_numbers
+from utils.datasets.tables.hours import says_time
 from utils.datasets.tables.numerals import is_missing
 from utils.datasets.tables.panels import panel
 
@@ -124,8 +125,17 @@ def _why(
     where = f"{table.where(row, clock.column)}: {cell}"
     same = clock.times[row] == clock.times[before]
     verb = "is the time of the row before" if same else f"comes after {previous}"
+    if same and (text := _text_in(table, (row, before))) is not None:
+        return bad_numbers(table, text)
     if choices.group is None:
         names = panel(table, clock)
+        times = [column for column in names or () if says_time(column.name)]
+        if times:
+            return ValueError(
+                f"{where} {verb}, and {times[0].label} seems to say the rest of the time "
+                f"({times[0].example()!r}), but not in a way that can be read; expected the whole "
+                f"time in one column, such as 2020-01-31 18:00{_extra_hour(times[0])}."
+            )
         if names is not None and len(names) == 1:
             return ValueError(
                 f"{where} {verb}, and {names[0].label} is another: several series stand in one "
@@ -139,6 +149,12 @@ def _why(
                 "name them; join these in one column and say "
                 f"{table.option('group', 'NEW_COLUMN')}."
             )
+    hours = (clock.local[rows] - clock.local[rows].astype("datetime64[D]")).astype("int64") / 3.6e9
+    if 12 <= hours.max() < 13 and hours.min() >= 1 and len(np.unique(hours)) > 4:
+        return ValueError(
+            f"{where} {verb}, and all hours lie between 1 and 12: AM and PM are missing; expected "
+            "hours from 0 to 23, or AM and PM behind them."
+        )
     if _clock_change(clock, rows, steps):
         return ValueError(
             f"{where} {verb}: the clock goes back an hour, as at the end of summer time; expected "
@@ -157,6 +173,21 @@ def _why(
         f"{where} {verb}; expected rows in time order, the oldest or the newest first "
         f"(no time is there twice: sort the rows by {clock.column.label})."
     )
+
+
+def _text_in(table: Table, rows: tuple[int, int]) -> Column | None:
+    """Return a column of numbers that holds a text in one of the rows, such as a dividend."""
+    for column in table.columns:
+        if column.refused is not None and column.refused.row in rows:
+            return column
+    return None
+
+
+def _extra_hour(column: Column) -> str:
+    """Return a reason why hours cannot be read: the day of a change of the clock has 25."""
+    if column.kind == "numbers" and np.nanmax(column.numbers) == 25:
+        return " with its offset (an hour 25 is that in which the clock goes back)"
+    return ""
 
 
 def _clock_change(clock: Clock, rows: np.ndarray, steps: np.ndarray) -> bool:

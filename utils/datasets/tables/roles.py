@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from utils.datasets.tables.clocks import Clock, times_of_day
+from utils.datasets.tables.clocks import Clock
 from utils.datasets.tables.columns import (
     LARGEST,
     Choices,
@@ -22,6 +22,7 @@ from utils.datasets.tables.columns import (
     listed,
 )
 from utils.datasets.tables.dates import Dates, read_dates
+from utils.datasets.tables.hours import times_of_day
 from utils.datasets.tables.panels import calendar_words
 from utils.datasets.tables.stamps import stamps
 

@@ -175,8 +175,8 @@ def _without_title(
     width = Counter(widths).most_common(1)[0][0]
     if width < 2:
         return rows, lines
-    first = next((i for i, cells in enumerate(widths) if cells >= width - 1), 0)
-    narrow = [i for i in range(first) if widths[i] < max(2, width / 2)]
+    first = next((i for i, cells in enumerate(widths) if cells >= max(2, width - 1)), 0)
+    narrow = [i for i in range(first) if widths[i] < max(2, width / 2) and rows[i][0]]
     if not narrow or narrow != list(range(first)) or _is_group_row(rows, first):
         return rows, lines
     notes.append(
@@ -225,6 +225,8 @@ def _body(rows: list[list[str]]) -> int | None:
         return None
     for i, row in enumerate(rows):
         known = [k for k in typical if k < len(row) and row[k].lower() not in MISSING]
+        if i and any(typical[k] == _kind(row[k]) == "date" for k in known):
+            return i  # a line with a date is one of data, whatever else it holds
         found = [k for k in known if _kind(row[k]) == typical[k]]
         if i == 0 and found and _may_be_names(rows, found):
             continue

@@ -21,7 +21,7 @@ _CLOCKLIKE = re.compile(
     rf"(?i:(?<![a-z])({_WORDS}|yyyy\w*)(?![a-z]))|(?<=[a-z])(Date|Time|Timestamp)(?![a-z])|日"
 )
 _DATELIKE = re.compile(r"(?i:(?<![a-z])(date|datum|fecha|tag|day|dt)(?![a-z]))|(?<=[a-z])Date|日")
-YEAR = r"year|yr|jahr|annee|année|año|ano|anno|y|yyyy"
+YEAR = r"year|yr|jahr|annee|année|año|ano|anno|y|yy|yyyy"
 _UNITS = {"seconds": 1, "milliseconds": 10**3, "microseconds": 10**6, "nanoseconds": 10**9}
 
 
