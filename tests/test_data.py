@@ -1014,7 +1014,7 @@ def test_a_constant_column_is_taken_where_it_is_asked_for(tmp_path):
         (
             "2020-01-01,1.5\n2020-01-02,2.5\n",
             "The first line of {} holds data ('2020-01-01', …); expected a header with the name "
-            "of each column.",
+            "of each column: put a line above it, such as date,column2.",
         ),
         ("x,y\n1,2\n3,\n", MISSING.format(3, "y", "'y' 1 of 2 rows", "1 row, line 2 to line 2")),
         (

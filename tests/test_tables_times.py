@@ -11,6 +11,7 @@ from utils.datasets import read_csv
 
 HOURS = pd.date_range("2020-01-02", periods=ROWS, freq="h")
 QUARTERS = pd.date_range("2020-03-01", periods=ROWS, freq="15min")
+MONDAYS = pd.date_range("2020-03-02", periods=ROWS, freq="7D")
 WEEKS = pd.date_range("2020-01-01", periods=ROWS, freq="7D")
 
 
@@ -108,6 +109,53 @@ READ = {f"{name} {hours[1]}": (hourly(name, hours), HOURS) for name, hours in OF
         HOURS - pd.Timedelta("1h"),
     ),
     "a colon before the hour": (listed("time", HOURS.strftime("%Y%m%d:%H%M").tolist()), HOURS),
+    "seconds, then milliseconds": (
+        listed(
+            "unix",
+            [f"{int(t.timestamp()) * (1000 if i > 30 else 1)}" for i, t in enumerate(HOURS)],
+        ),
+        HOURS,
+    ),
+    "decimal years by months": (
+        listed("decimal date", [f"{1958 + (i + 0.5) / 12:.3f}" for i in range(ROWS)]),
+        pd.date_range("1958-01-01", periods=ROWS, freq="MS"),
+    ),
+    "the middles of years": (
+        listed("year", [f"{1700.5 + i}" for i in range(ROWS)]),
+        pd.date_range("1700-01-01", periods=ROWS, freq="YS", unit="us"),
+    ),
+    "years of Eurostat": (
+        listed("TIME_PERIOD", [f"{1900 + i}" for i in range(ROWS)]),
+        pd.date_range("1900-01-01", periods=ROWS, freq="YS"),
+    ),
+    "weeks of ISO 8601": (
+        listed("Meldejahr,Meldewoche", MONDAYS.strftime("%G,%V").tolist()),
+        MONDAYS,
+    ),
+    "weeks of the MMWR": (
+        listed("MMWR Year,MMWR Week", MONDAYS.strftime("%G,%V").tolist()),
+        MONDAYS - pd.Timedelta("1D"),
+    ),
+    "months with an M": (
+        listed("Year,Period", [f"{2000 + i // 12},M{i % 12 + 1:02d}" for i in range(ROWS)]),
+        pd.date_range("2000-01-01", periods=ROWS, freq="MS"),
+    ),
+    "quarters with a Q": (
+        listed("Year,Quarter", [f"{2000 + i // 4},Q{i % 4 + 1}" for i in range(ROWS)]),
+        pd.date_range("2000-01-01", periods=ROWS, freq="QS"),
+    ),
+    "footnotes with commas": (
+        listed(
+            "time", HOURS.strftime("%Y%m%d:%H%M").tolist(), "", "P: Power, W", "(c) Union, 2020"
+        ),
+        HOURS,
+    ),
+    "a line of units behind #": (
+        listed("#YY,MM,DD,hh,mm", HALVES.strftime("%Y,%m,%d,%H,%M").tolist()).replace(
+            "Price\n", "Price\n#yr,mo,dy,hr,mn,m/s\n"
+        ),
+        HALVES,
+    ),
     "one term of a search": (
         listed("Week", WEEKS.strftime("%Y-%m-%d").tolist(), above="Category: All categories\n\n"),
         WEEKS,
@@ -125,6 +173,22 @@ def test_times_are_read(tmp_path, kind):
 
 
 DAYS = pd.date_range("2020-01-01", periods=ROWS).strftime("%Y-%m-%d").tolist()
+WIDE = "Name,{}\n" + "".join(
+    f"{name},{i}.5,{i * i},{i * 7 % 11}\n" for i, name in enumerate("abcdefghij" * 3)
+)
+
+
+def wide_of_many(name: str, count: int, first: str) -> str:
+    """Return a table with many columns whose names count."""
+    rows = [
+        f"{day}," + ",".join(str((i * 7 + j * j) % 23) for j in range(count))
+        for i, day in enumerate(DAYS)
+    ]
+    if first != "Date":
+        rows = [f"s{row}" for row in rows]
+    return "\n".join([f"{first}," + ",".join(name.format(i + 1) for i in range(count)), *rows, ""])
+
+
 REFUSED = {
     "an hour 25": (
         hourly("Hour", [f"{25 if i == 30 else hour + 1}" for i, hour in enumerate(WHOLE)]),
@@ -137,6 +201,22 @@ REFUSED = {
     "no AM and PM": (
         listed("Date", HOURS.strftime("%Y-%m-%d %I:00").tolist()),
         "AM and PM are missing",
+    ),
+    "years": (WIDE.format("1990 [YR1990],1991 [YR1991],1992 [YR1992]"), "3 columns are years"),
+    "years of R": (WIDE.format("X1990,X1991,X1992"), "3 columns are years"),
+    "months": (WIDE.format("2015M01,2015M02,2015M03"), "3 columns are dates"),
+    "months of years": (WIDE.format("Jan-10,Jan-11,Jan-12"), "3 columns are dates"),
+    "quarters": (WIDE.format("2015-Q1,2015-Q2,2015-Q3"), "3 columns are dates"),
+    "days": (WIDE.format("1/22/20,1/23/20,1/24/20"), "3 columns are dates"),
+    "weeks": (wide_of_many("W{}", 20, "Store"), "20 columns are weeks"),
+    "hours": (wide_of_many("H{:02d}", 24, "Date"), "24 columns are hours ('H01', …), and each row"),
+    "a week 54": (
+        listed("Year,Week", [f"2020,{i + 1}" for i in range(ROWS)]),
+        "Line 55, column 'Week' of FILE: 2020 has no week 54 by ISO 8601",
+    ),
+    "no header": (
+        listed("Date", DAYS).split("\n", 1)[1],
+        "put a line above it, such as date,column2.",
     ),
     "a dividend": (
         listed("Date", DAYS)

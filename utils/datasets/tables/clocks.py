@@ -19,9 +19,11 @@ from utils.datasets.tables.hours import TIME_NAMED, seconds_of, times_of_day
 from utils.datasets.tables.stamps import NAMED, YEAR, stamps, years_of_many
 
 _PARTS = {
-    "year": YEAR,
+    "year": rf"({YEAR})|((iso|mmwr|epi|report\w*|melde|fiscal|calendar)[ _]?({YEAR}))",
     "quarter": r"quarter|qtr|quartal|trimestre",
-    "month": r"month|mon|monat|mois|mes|mês|mo|m|mm",
+    "month": r"month|mon|monat|mois|mes|mês|mese|mo|m|mm|period|maand|mnth|miesi[aą]c",
+    "week": r"((iso|mmwr|epi|report\w*|melde)[ _]?)?(week|woche|semana|semaine|settimana|uge|kw|wk)"
+    r"([ _]?(nr|no|num|number|of[ _]?(the[ _]?)?year))?",
     "dayofyear": r"doy|day ?of ?year|dayofyear|yday|jday|julian( day)?|julianday",
     "day": r"day|dy|tag|jour|dia|día|d|dd|day ?of ?month|dom",
     "hour": r"hour|hr|hrs|h|hh|stunde|heure|hora|hour ?of ?day|hour ending|he",
@@ -189,13 +191,15 @@ def _of_parts(table: Table, columns: Sequence[Column]) -> Clock | None:
             ):
                 parts[part] = column
                 break
-    if "year" not in parts or not {"month", "quarter", "dayofyear"} & set(parts):
+    if "year" not in parts or not {"month", "quarter", "dayofyear", "week"} & set(parts):
         return None
     values = {part: _part(column, part) for part, column in parts.items()}
     kept = {part: found for part, found in values.items() if found is not None}
-    if "year" not in kept or not {"month", "quarter", "dayofyear"} & set(kept):
+    if "year" not in kept or not {"month", "quarter", "dayofyear", "week"} & set(kept):
         return None
     zeros = np.zeros(table.rows)
+    if "week" in kept and not {"month", "dayofyear"} & set(kept):
+        return _of_weeks(table, parts["year"], parts["week"], kept["year"], kept["week"])
     month = kept.get("month", 3 * kept["quarter"] - 2 if "quarter" in kept else zeros + 1)
     fields = {"year": kept["year"], "month": month, "day": kept.get("day", zeros + 1)}
     if "dayofyear" in kept and "month" not in kept:
@@ -226,11 +230,42 @@ def _of_parts(table: Table, columns: Sequence[Column]) -> Clock | None:
     return Clock("date", used[0], times, times, False, {column.position for column in used})
 
 
+def _of_weeks(
+    table: Table, year: Column, week: Column, years: np.ndarray, weeks: np.ndarray
+) -> Clock:
+    """Put a year and a number of the week together, as ISO 8601 or the MMWR count them.
+
+    In the weeks of the MMWR (of the health offices of the USA) the first day is Sunday.
+    """
+    american = re.search(r"mmwr|epi", year.name + week.name, re.IGNORECASE) is not None
+    days = np.zeros(table.rows, "datetime64[us]")
+    for row, (one, count) in enumerate(zip(years.astype(int), weeks.astype(int), strict=True)):
+        try:
+            if american:
+                fourth = pd.Timestamp(one, 1, 4)  # it is always in the first week
+                start = fourth - pd.Timedelta(days=fourth.isoweekday() % 7)
+                days[row] = np.datetime64(start + pd.Timedelta(weeks=count - 1), "us")
+            else:
+                days[row] = np.datetime64(pd.Timestamp.fromisocalendar(one, count, 1), "us")
+        except ValueError:
+            raise ValueError(
+                f"{table.where(row, week)}: {one} has no week {count} by ISO 8601; expected its "
+                "weeks, or a column with the date on which each week begins."
+            ) from None
+    first = "Sunday of each week of the MMWR" if american else "Monday of each week of ISO 8601"
+    table.notes.append(f"The time is put together from {year.label}, {week.label}: the {first}.")
+    return Clock("date", year, days, days, False, {year.position, week.position})
+
+
 def _part(column: Column, part: str) -> np.ndarray | None:
     """Return a part of a date as whole numbers; months may be names."""
     if column.kind == "text":
         months = [month_number(cell) for cell in column.cells]
-        return np.array(months, float) if part == "month" and all(months) else None
+        if part == "month" and all(months):
+            return np.array(months, float)
+        letters = {"month": "M", "quarter": "QTK", "week": "WKS"}.get(part, "")
+        found = [re.fullmatch(rf"[{letters}]{{1,2}} ?(\d{{1,2}})", cell) for cell in column.cells]
+        return np.array([float(m[1]) for m in found if m]) if letters and all(found) else None
     values = column.numbers
     if not np.isfinite(values).all() or not np.array_equal(values, np.round(values)):
         return None

@@ -22,8 +22,9 @@ from utils.datasets.tables.columns import (
 from utils.datasets.tables.missing import complete_sequences, without_placeholders
 from utils.datasets.tables.order import sequences
 from utils.datasets.tables.panels import refuse_panels_without_dates
-from utils.datasets.tables.roles import features, refuse_wide
+from utils.datasets.tables.roles import features
 from utils.datasets.tables.sheet import Sheet, read_sheet
+from utils.datasets.tables.wide import refuse_wide
 
 _OPTIONS = {
     "columns": "--columns",

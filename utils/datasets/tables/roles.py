@@ -21,7 +21,7 @@ from utils.datasets.tables.columns import (
     bad_numbers,
     listed,
 )
-from utils.datasets.tables.dates import Dates, read_dates
+from utils.datasets.tables.dates import Dates
 from utils.datasets.tables.hours import times_of_day
 from utils.datasets.tables.panels import calendar_words
 from utils.datasets.tables.stamps import stamps
@@ -37,44 +37,6 @@ _ELAPSED = re.compile(
     r"millis\w*|timestamp.*|zeit.*)\W*",
     re.IGNORECASE,
 )
-MONTHS = 10  # month names in a header from here on: a table of a row a year
-
-
-def refuse_wide(table: Table, choices: Choices) -> None:
-    """Refuse a table with a column for each date, where each row is a series.
-
-    Raises:
-        ValueError: it says how to turn the table.
-    """
-    if choices.columns is not None:
-        return
-    names = [column.name for column in table.columns if column.name]
-    dates = [
-        name
-        for name in names
-        if any(isinstance(read_dates([name], order), Dates) for order in ("MDY", "DMY"))
-    ]
-    years = [name for name in names if re.fullmatch(r"(FY|Y|YR)?[ _]?(18|19|20)\d\d", name, re.I)]
-    hours = [name for name in names if times_of_day([name]) is not None]
-    months = [name for name in names if read_dates([f"{name} 2020"]) is not None]
-    for found, what, each in (
-        (dates, "dates", "a series"),
-        (years, "years", "a series"),
-        (hours, "times of day", "a day"),
-    ):
-        if len(found) >= 5 and len(found) > len(names) / 2:
-            raise ValueError(
-                f"{table.subject} is wide: {len(found)} columns are {what} ({found[0]!r}, …), and "
-                f"each row is {each}; expected a row for each time, a column for each series "
-                "(pandas: melt or set_index(…).T), or choose columns by "
-                f"{table.option('columns', '…')}."
-            )
-    if len(months) >= MONTHS:
-        raise ValueError(
-            f"{table.subject} is wide: {len(months)} columns are months ({months[0]!r}, …), and "
-            "each row is a year; expected a row for each month (pandas: melt), or choose columns "
-            f"by {table.option('columns', '…')}."
-        )
 
 
 def features(

@@ -13,7 +13,7 @@ from collections import Counter
 from pathlib import Path
 
 from utils.datasets.tables.carriers import Raw, read_raw
-from utils.datasets.tables.dates import read_dates
+from utils.datasets.tables.dates import Dates, read_dates
 from utils.datasets.tables.numerals import MISSING, Numbers, Refused, read_numbers
 
 _TOTALS = re.compile(
@@ -21,6 +21,7 @@ _TOTALS = re.compile(
     r"|suma|media|max(imum)?|min(imum)?|count|std|stdev|合计|总计|合計",
     re.IGNORECASE,
 )
+_REMARK = re.compile(r"[^\W\d][^\d:]{2,}\s?:|.*(\(c\)|©)|\*", re.IGNORECASE)
 _COMMENT = re.compile(r"(#(?!#*$|n/a|div/0!|ref!|value!|name\?|num!|null!)|//)", re.IGNORECASE)
 
 
@@ -60,7 +61,7 @@ def sheet_of(raw: Raw) -> Sheet:
         ValueError: if there is no header, no row, or a row that does not fit.
     """
     path, notes = raw.path, raw.notes
-    rows, lines = _without_comments(_without_hash(raw.rows), raw.lines, notes)
+    rows, lines = _without_comments(raw.rows, raw.lines, notes)
     rows, lines = _without_blank(rows, lines, notes)
     rows = [row or [""] for row in rows]
     if not rows:
@@ -81,7 +82,7 @@ def sheet_of(raw: Raw) -> Sheet:
     if body == 0:
         raise ValueError(
             f"The first line of {path} holds data ({rows[0][0]!r}, …); expected a header with the "
-            "name of each column."
+            f"name of each column: put a line above it, such as {_example(rows[0], raw.delimiter)}."
         )
     header = _header(rows[:body], notes)
     above = rows[:body]
@@ -121,13 +122,6 @@ def _filled(
     return [row[:width] + [""] * (width - len(row)) for row in rows]
 
 
-def _without_hash(rows: list[list[str]]) -> list[list[str]]:
-    """Drop the # that NumPy writes before a header where spaces separate the cells."""
-    if len(rows) > 1 and rows[0][:1] == ["#"] and len(rows[0]) == len(rows[1]) + 1:
-        return [rows[0][1:], *rows[1:]]
-    return rows
-
-
 def _without_comments(
     rows: list[list[str]], lines: list[int], notes: list[str]
 ) -> tuple[list[list[str]], list[int]]:
@@ -135,12 +129,14 @@ def _without_comments(
     marked = [i for i, row in enumerate(rows) if row and _COMMENT.match(row[0])]
     below = [i for i in range(len(rows)) if i not in set(marked)]
     above = [i for i in marked if below and i < below[0]]
-    if above and len(rows[above[-1]]) == len(rows[below[0]]):
-        last = above[-1]
-        names = [rows[last][0].lstrip("#/ "), *rows[last][1:]]
-        if not any(_kind(name) for name in names) and any(_kind(cell) for cell in rows[below[0]]):
-            marked.remove(last)  # "# time, value": the header itself
-            rows = [*rows[:last], names, *rows[last + 1 :]]
+    for line in above:  # the first that is as wide as the table; units may stand in the next
+        names = [rows[line][0].lstrip("#/ "), *rows[line][1:]]
+        names = names[1:] if not names[0] and len(names) == len(rows[below[0]]) + 1 else names
+        data = any(_kind(cell) for cell in rows[below[0]])
+        if len(names) == len(rows[below[0]]) > 1 and data and not any(map(_kind, names)):
+            marked = [other for other in marked if other != line]
+            rows = [*rows[:line], names, *rows[line + 1 :]]  # "# time, value": the header itself
+            break
     if not marked:
         return rows, lines
     notes.append(f"{_counted(len(marked), 'comment line')} left out, from line {lines[marked[0]]}.")
@@ -200,6 +196,8 @@ def _cut(row: list[str], width: int) -> list[str]:
 
 def _kind(cell: str) -> str:
     """Return "number", "date" or "" of a cell by itself: good enough to find the header."""
+    if re.search(r"[^\W\d_]", cell) and isinstance(read_dates([cell]), Dates):
+        return "date"  # 2010-Q1 is no number of a unit Q1
     numbers = read_numbers([cell])
     if isinstance(numbers, Numbers) or (
         isinstance(numbers, Refused) and numbers.why in ("two readings", "infinite")
@@ -233,6 +231,20 @@ def _body(rows: list[list[str]]) -> int | None:
         if known and len(found) > len(known) / 2:
             return i
     return None
+
+
+def _example(row: list[str], delimiter: str) -> str:
+    """Return a header for a row of data, to be copied and corrected."""
+    names = []
+    for place, cell in enumerate(row, 1):
+        date = isinstance(read_dates([cell]), Dates) or re.fullmatch(r"1\d{9}(\d{3}){0,2}", cell)
+        if date and "date" not in names:
+            names.append("date")
+        elif re.fullmatch(r"\d{1,2}:\d\d(:\d\d)?", cell) and "time" not in names:
+            names.append("time")
+        else:
+            names.append(f"column{place}")
+    return (delimiter or ",").join(names)
 
 
 def _may_be_names(rows: list[list[str]], found: list[int]) -> bool:
@@ -315,22 +327,55 @@ def _with_index(header: list[str], rows: list[list[str]], notes: list[str]) -> l
 def _without_totals(
     rows: list[list[str]], lines: list[int], notes: list[str]
 ) -> tuple[list[list[str]], list[int]]:
-    """Drop last rows of totals, and footnotes."""
+    """Drop last rows of totals, and footnotes, of however many cells and lines."""
+    sample = rows[-150:][: min(100, len(rows) // 2)] if len(rows) > 9 else []
+    kinds = Counter(_kind(row[0]) for row in sample if row)
+    usual_kind = max(kinds, key=lambda kind: kinds[kind], default="")
+    dropped: list[tuple[int, str]] = []
     while len(rows) > 2:
         last = rows[-1]
         texts = [cell for cell in last if cell and not _kind(cell)]
         alone = len([cell for cell in last if cell]) == 1 and max(map(len, rows[:50])) > 1
-        usual = [cell for cell in rows[-2] if cell]
+        usual = [cell for cell in rows[-2] if cell] if not dropped else [""] * 2
         footnote = alone and texts and len(usual) > 1 and len(texts[0]) > 3
-        if any(_TOTALS.fullmatch(cell.rstrip(": ")) for cell in texts) or footnote:
-            notes.append(
-                f"The last line ({lines[-1]}) is no row of data and is left out: "
-                f"{(texts or last)[0][:40]!r}."
-            )
-            rows, lines = rows[:-1], lines[:-1]
-        else:
+        total = any(_TOTALS.fullmatch(cell.rstrip(": ")) for cell in texts)
+        # A whole line of data about a city called Max, or of which others bear the same word.
+        dated = usual_kind == "date" and _kind(last[0]) == "date" and all(last)
+        if total and (dated or _comes_often(rows, texts)):
+            total = False
+        # Words where the other rows begin with a date or a number, and no number behind them.
+        strange = (
+            usual_kind != ""
+            and last[0] != ""
+            and not _kind(last[0])
+            and last[0].lower() not in MISSING
+            and 2 * len(texts) >= len([cell for cell in last if cell])
+            and len(last[0]) > 3
+            and (not all(map(_kind, last[1:])) or len(last) == 1 or _REMARK.match(last[0]))
+        )
+        if not (total or footnote or strange):
             break
+        dropped.append((lines[-1], (texts or last)[0][:40]))
+        rows, lines = rows[:-1], lines[:-1]
+    if len(dropped) == 1:
+        line, said = dropped[0]
+        notes.append(f"The last line ({line}) is no row of data and is left out: {said!r}.")
+    elif dropped:
+        notes.append(
+            f"The last {len(dropped)} lines (from {dropped[-1][0]}) are no rows of data and are "
+            f"left out: {dropped[-1][1]!r} …"
+        )
     return rows, lines
+
+
+def _comes_often(rows: list[list[str]], texts: list[str]) -> bool:
+    """Return whether a word of the last row stands in the same place of several others."""
+    words = [(place, cell) for place, cell in enumerate(rows[-1]) if cell in texts]
+    return any(
+        sum(len(row) > place and row[place] == cell for row in rows[:-1]) > 1
+        for place, cell in words
+        if _TOTALS.fullmatch(cell.rstrip(": "))
+    )
 
 
 def _counted(count: int, what: str) -> str:

@@ -20,6 +20,7 @@ _WORDS = "date|datetime|time|timestamp|stamp|epoch|datum|zeit|fecha|tag|day|dt|t
 _CLOCKLIKE = re.compile(
     rf"(?i:(?<![a-z])({_WORDS}|yyyy\w*)(?![a-z]))|(?<=[a-z])(Date|Time|Timestamp)(?![a-z])|日"
 )
+_DECIMAL = re.compile(r"(?<![a-z])(decimal|dec|year|yr|date|time|t|jahr|ann[eé]e|año)", re.I)
 _DATELIKE = re.compile(r"(?i:(?<![a-z])(date|datum|fecha|tag|day|dt)(?![a-z]))|(?<=[a-z])Date|日")
 YEAR = r"year|yr|jahr|annee|année|año|ano|anno|y|yy|yyyy"
 _UNITS = {"seconds": 1, "milliseconds": 10**3, "microseconds": 10**6, "nanoseconds": 10**9}
@@ -49,20 +50,66 @@ def stamps(column: Column) -> tuple[np.ndarray, str] | None:
                 return None
             ticks = np.round(values / factor * 1e6).astype("int64")
             return ticks.astype("datetime64[us]"), f"{unit} since 1970"
+    if found := _mixed_units(values, named) or _decimal_years(column, steps):
+        return found
     daily = NAMED.fullmatch(column.name) or (one_way and _DATELIKE.search(column.name))
     if daily and low >= 20_000 and high <= 80_000:
         ticks = np.round((values - 25_569) * 86_400e6).astype("int64")  # 1954 to 2119
         return ticks.astype("datetime64[us]"), "Excel's day numbers"
-    year = re.fullmatch(rf"\W*({YEAR}|{NAMED.pattern})\W*", column.name, re.IGNORECASE)
+    year = re.fullmatch(
+        rf"\W*({YEAR}|time([ _]?period)?|{NAMED.pattern})\W*", column.name, re.IGNORECASE
+    )
     if whole and year and low >= 1000 and high <= 2500 and len(np.unique(values)) == len(values):
         years = (values.astype("int64") - 1970).astype("datetime64[Y]")
         return years.astype("datetime64[us]"), "years"
     return None
 
 
+def _mixed_units(values: np.ndarray, named: bool) -> tuple[np.ndarray, str] | None:
+    """Read stamps of which some are seconds since 1970 and others milliseconds, or the like."""
+    ticks, used = np.full(len(values), -1, np.int64), []
+    for unit, factor in _UNITS.items():
+        inside = (values >= 631_152_000 * factor) & (values < 4_102_444_800 * factor)
+        if inside.any():
+            ticks[inside] = np.round(values[inside] / factor * 1e6).astype("int64")
+            used.append(unit)
+    if len(used) < 2 or (ticks < 0).any():
+        return None
+    steps = np.diff(ticks)
+    if not named and not ((steps >= 0).all() or (steps <= 0).all()):
+        return None
+    return ticks.astype("datetime64[us]"), f"{' in some rows, '.join(used)} in others, since 1970"
+
+
+def _decimal_years(column: Column, steps: np.ndarray) -> tuple[np.ndarray, str] | None:
+    """Read 1958.042, 1958.125 as January and February of 1958, or as days of the year."""
+    values = column.numbers
+    size = np.abs(steps)
+    one_way = bool((steps > 0).all() or (steps < 0).all())
+    named = _DECIMAL.search(column.name) is not None or column.position == 0
+    if not (one_way and named and values.min() >= 1500 and values.max() < 2200):
+        return None
+    if not (values % 1).any() or size.max() > 1.1 or size.max() > 1.5 * np.median(size):
+        return None
+    usual = float(np.median(size))
+    for count, what in ((1, "Y"), (12, "M")):
+        if abs(usual * count - 1) < 0.04:
+            first = np.floor(count * values[0] + 0.05)
+            places = np.round(count * values - count * values[0]) + first - 1970 * count
+            if (np.abs(np.diff(places)) == 1).all():
+                whole = places.astype("int64").astype(f"datetime64[{what}]")
+                return whole.astype("datetime64[us]"), "decimal years"
+    years = np.floor(values).astype("int64")
+    start = (years - 1970).astype("datetime64[Y]").astype("datetime64[us]")
+    end = (years - 1969).astype("datetime64[Y]").astype("datetime64[us]")
+    inside = (values % 1) * (end - start).astype("int64")
+    return start + np.round(inside).astype("int64").astype("timedelta64[us]"), "decimal years"
+
+
 def years_of_many(table: Table, column: Column) -> tuple[np.ndarray, str] | None:
     """Read years that come again for each of several series, as in country, year, value."""
-    if not re.fullmatch(rf"\W*({YEAR})\W*", column.name, re.IGNORECASE):
+    named = rf"\W*({YEAR}|time([ _]?period)?|date)\W*"
+    if not re.fullmatch(named, column.name, re.IGNORECASE):
         return None
     years = column.numbers
     if (
