@@ -58,6 +58,8 @@ OF_DAY = {
     "Klo": [f"{hour:02d}.00" for hour in WHOLE],
     "Settlement Period": [f"{hour + 1}" for hour in WHOLE],
 }
+RUSSIAN = ["января", "февраля", "марта", "апреля", "мая", "июня", "июля", "августа"]
+RUSSIAN += ["сентября", "октября", "ноября", "декабря"]
 READ = {f"{name} {hours[1]}": (hourly(name, hours), HOURS) for name, hours in OF_DAY.items()} | {
     "hours with minutes": (
         listed(
@@ -144,6 +146,25 @@ READ = {f"{name} {hours[1]}": (hourly(name, hours), HOURS) for name, hours in OF
         listed("Year,Quarter", [f"{2000 + i // 4},Q{i % 4 + 1}" for i in range(ROWS)]),
         pd.date_range("2000-01-01", periods=ROWS, freq="QS"),
     ),
+    "quarters as numbers": (
+        listed("period", [f"{2000 + i // 4}{i % 4 + 1}" for i in range(ROWS)]),
+        pd.date_range("2000-01-01", periods=ROWS, freq="QS"),
+    ),
+    "weeks as numbers": (listed("yearweek", MONDAYS.strftime("%G%V").tolist()), MONDAYS),
+    "years of Reiwa": (
+        listed("年月日", [f"令和{d.year - 2018}年{d.month}月{d.day}日" for d in WEEKS]),
+        WEEKS,
+    ),
+    "days with their weekday": (
+        listed(
+            "日付", [f"{d.year}/{d.month}/{d.day}({'月火水木金土日'[d.weekday()]})" for d in WEEKS]
+        ),
+        WEEKS,
+    ),
+    "Russian": (
+        listed("Дата", [f"{d.day} {RUSSIAN[d.month - 1]} {d.year} г." for d in WEEKS]),
+        WEEKS,
+    ),
     "footnotes with commas": (
         listed(
             "time", HOURS.strftime("%Y%m%d:%H%M").tolist(), "", "P: Power, W", "(c) Union, 2020"
@@ -210,6 +231,26 @@ REFUSED = {
     "days": (WIDE.format("1/22/20,1/23/20,1/24/20"), "3 columns are dates"),
     "weeks": (wide_of_many("W{}", 20, "Store"), "20 columns are weeks"),
     "hours": (wide_of_many("H{:02d}", 24, "Date"), "24 columns are hours ('H01', …), and each row"),
+    "a zone's name": (
+        listed("time", HOURS.strftime("%Y-%m-%d %H:%M:%S Europe/Berlin").tolist()),
+        "'2020-01-02 00:00:00 Europe/Berlin' is no date that can be read",
+    ),
+    "series that take turns": (
+        "time,metric,value\n"
+        + "".join(
+            f"{t},{'temp' if i % 2 else 'hum'},{i % 7 + 50 * (i % 2)}\n"
+            for i, t in enumerate(HOURS)
+        ),
+        "'metric' of FILE names 2 series that take turns",
+    ),
+    "two keys and a year": (
+        "Year,Country,Sex,deaths\n"
+        + "".join(
+            f"{2000 + i // 4},{'FR' if i % 4 < 2 else 'DE'},{'MF'[i % 2]},{i * i % 97}\n"
+            for i in range(ROWS)
+        ),
+        "only 'Country' and 'Sex' together name them",
+    ),
     "a week 54": (
         listed("Year,Week", [f"2020,{i + 1}" for i in range(ROWS)]),
         "Line 55, column 'Week' of FILE: 2020 has no week 54 by ISO 8601",
@@ -235,3 +276,27 @@ REFUSED = {
 def test_what_cannot_be_read_is_refused(tmp_path, kind):
     content, sentence = REFUSED[kind]
     assert sentence in refusal(write(tmp_path, content))
+
+
+@pytest.mark.parametrize(
+    ("head", "cells"),
+    [
+        ("No.", [f"{ROWS - i}" for i in range(ROWS)]),
+        ("Step", [f"Day {ROWS - i}" for i in range(ROWS)]),
+        ("seconds", [f"{(ROWS - i) / 2}" for i in range(ROWS)]),
+        ("time", [f"{4 - i // 60:02d}:{59 - i % 60:02d}" for i in range(ROWS)]),
+    ],
+)
+def test_what_runs_down_is_newest_first(tmp_path, head, cells):
+    series = read_csv(write(tmp_path, listed(head, cells)))
+    np.testing.assert_array_equal(series.values[:, 0], OPEN[::-1])
+    assert f"{head!r} runs down to {cells[-1]}" in series.notes[0]
+
+
+def test_gaps_inside_the_sequences_are_said(tmp_path):
+    rows = [f"{day},{name},{i * 7 % 13}\n" for name in "ab" for i, day in enumerate(DAYS)]
+    del rows[20:30]
+    path = write(tmp_path, "Date,name,x\n" + "".join(rows))
+    notes = " ".join(read_csv(path, group="name", min_rows=9).notes)
+    assert "There is 1 gap in the times inside the sequences, the longest 11 usual steps" in notes
+    assert "after line 21 (2020-01-20)" in notes

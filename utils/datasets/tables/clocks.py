@@ -291,6 +291,22 @@ def _of_numbers(table: Table, columns: Sequence[Column]) -> Clock | None:
     return None
 
 
+def _looks_timely(cells: Sequence[str]) -> bool:
+    """Return whether nearly all cells hold a date or a time of day, and hardly any comes again.
+
+    Times that have passed, such as 0:01.5, are none: they say nothing about dates.
+    """
+    there = [cell for cell in cells if cell]
+    looks = [cell for cell in there if _TIMELY.search(cell) and not _PASSED.fullmatch(cell)]
+    return len(looks) > 0.9 * len(there) and len(set(there)) > 0.9 * len(there) > 4
+
+
+_TIMELY = re.compile(
+    r"(?<!\d)(1[89]|20)\d\d(?!\d)|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}|(?<![\d:])\d{1,2}:\d{2}(?!\d)"
+)
+_PASSED = re.compile(r"\W*(\d+ days? )?(\d+:)?\d+:\d{2}([.,]\d+)?\W*")
+
+
 def _refuse_unread(table: Table, choices: Choices, columns: Sequence[Column]) -> None:
     """Refuse a column that is called Date and holds nothing that can be read as dates."""
     if choices.date_format:
@@ -298,7 +314,8 @@ def _refuse_unread(table: Table, choices: Choices, columns: Sequence[Column]) ->
             f"No column of {table.source} holds dates in the format {choices.date_format}."
         )
     for column in columns:
-        if not NAMED.fullmatch(column.name) or column.kind == "empty":
+        timely = column.kind == "text" and _looks_timely(column.cells)
+        if not (timely or NAMED.fullmatch(column.name)) or column.kind == "empty":
             continue
         if column.kind == "numbers":
             steps = np.diff(column.numbers)

@@ -32,7 +32,15 @@ _MONTH_NAMES = (
     "nov november novembre noviembre novembro",
     "dec december dezember dez décembre déc diciembre dic dicembre dezembro",
 )
+# Russian and Polish, as they stand in dates
+_GENITIVES = (
+    "января февраля марта апреля мая июня июля августа сентября октября ноября декабря",
+    "stycznia lutego marca kwietnia maja czerwca lipca sierpnia września października listopada "
+    "grudnia",
+)
 _MONTHS = {name: n for n, names in enumerate(_MONTH_NAMES, 1) for name in names.split()}
+_MONTHS |= {name: n for names in _GENITIVES for n, name in enumerate(names.split(), 1)}
+_ERAS = {"令和": 2018, "平成": 1988, "昭和": 1925}
 # Hours east of Greenwich, where one abbreviation means one thing.
 _ZONES = {"Z": 0, "UTC": 0, "GMT": 0, "WET": 0, "WEST": 1, "CET": 1, "CEST": 2, "MEZ": 1, "MESZ": 2}
 _ZONES |= {"EET": 2, "EEST": 3, "MSK": 3, "JST": 9, "EST": -5, "EDT": -4, "CDT": -5, "MST": -7}
@@ -46,7 +54,7 @@ _TIME = (
     rf"\(?(?P<zone>{'|'.join(sorted(_ZONES, key=len, reverse=True))}|[-+]\d{{2}}(?::?\d{{2}})?)?\)?"
     r"(?:\[[\w/+-]+\])?)?"
 )
-_NAME = r"(?P<name>[^\W\d_]{3,10})\.?"
+_NAME = r"(?P<name>[^\W\d_]{3,12})\.?"
 _DAYNAME = r"(?:[^\W\d_]{2,10}\.?,?\s+)?"
 _YEAR = r"(?P<y>\d{4}|'?\d{2})"
 _STYLES: dict[str, re.Pattern[str]] = {
@@ -178,6 +186,10 @@ def month_number(name: str) -> int:
 def _plain(cell: str) -> str:
     """Return a cell with single spaces, and Chinese and Korean dates with hyphens."""
     text = " ".join(cell.strip().strip("'").split())
+    text = re.sub(r"\s?[(（][月火水木金土日][)）]| г\.?$|(?<=\d{4})r\.$", "", text)
+    if era := re.match(r"(令和|平成|昭和)\s?(\d{1,2}|元)年", text):
+        year = _ERAS[era[1]] + (1 if era[2] == "元" else int(era[2]))
+        text = f"{year}年{text[era.end() :]}"
     if re.match(r"\d{4}\s?[年년]", text):
         text = re.sub(r"\s?[年月년월]\s?", "-", text)
         text = re.sub(r"\s?[日일]", "", text).rstrip("-")

@@ -6,15 +6,19 @@ goes back in time is refused with the cause that fits.
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 
 from utils.datasets.tables.clocks import Clock
 from utils.datasets.tables.columns import Choices, Column, Table, bad_numbers
-from utils.datasets.tables.hours import says_time
+from utils.datasets.tables.hours import says_time, times_of_day
 from utils.datasets.tables.numerals import is_missing
 from utils.datasets.tables.panels import panel
 
+_NUMBER = re.compile(r"|#|n|(row ?)?(no|nr|num|number|index|id|idx|rank|n°|№)\.?", re.IGNORECASE)
+_SECONDS = re.compile(r"\W*(t|time|elapsed|seconds?|secs?|ms|millis)\W*", re.IGNORECASE)
 _HOUR = np.timedelta64(3600, "s")
 
 
@@ -34,6 +38,12 @@ def sequences(table: Table, clock: Clock | None, choices: Choices) -> dict[str, 
     for name, rows in found.items():
         if clock is not None:
             found[name] = _in_order(table, clock, rows, choices, turned, name)
+    if clock is None and choices.group is None and (counter := _runs_down(table)) is not None:
+        table.notes.append(
+            f"{counter.label} runs down to {counter.cells[-1]}: the newest row is taken to stand "
+            "first, and the rows are turned round."
+        )
+        return {"": np.arange(table.rows)[::-1]}
     if turned and choices.group is None:
         table.notes.append("The newest row stood first: the rows are turned round.")
     elif turned:
@@ -42,6 +52,26 @@ def sequences(table: Table, clock: Clock | None, choices: Choices) -> dict[str, 
             "are turned round."
         )
     return found
+
+
+def _runs_down(table: Table) -> Column | None:
+    """Return a column that numbers or times the rows from the last one down to the first."""
+    for column in table.columns:
+        if column.kind == "numbers":
+            steps = np.diff(column.numbers)
+            counts = _NUMBER.fullmatch(column.name) and column.numbers[-1] in (0, 1)
+            if not (counts and (steps == -1).all()) and not _SECONDS.fullmatch(column.name):
+                continue
+        elif (seconds := times_of_day(column.cells)) is not None:
+            steps = np.diff(seconds)
+        else:  # Day 60, Day 59
+            words = [re.fullmatch(r"(\D*?) ?(\d+)", cell) for cell in column.cells]
+            if not all(words) or len({match[1] for match in words if match}) > 1:
+                continue
+            steps = np.diff([int(match[2]) for match in words if match])
+        if len(steps) > 1 and (steps < 0).all() and np.allclose(steps, steps[0]):
+            return column
+    return None
 
 
 def _by_group(table: Table, group: str) -> dict[str, np.ndarray]:

@@ -16,7 +16,9 @@ MANY = 0.2  # share of the rows that repeat a time, where several series take tu
 _ENTITY = re.compile(
     r"(?:.*[ _-])?(id|ids|key|symbol|ticker|subject|patient|person|user|customer|client|unit|"
     r"engine|device|machine|sensor|station|entity|site|store|shop|item|sku|product|series|run|"
-    r"trial|episode|household|country|region|city|state|location|group|unit[ _]?(nr|number)|name|"
+    r"trial|episode|household|country|region|city|state|location|group|metric|variable|"
+    r"parameter|indicator|measure|measurement|quantity|element|topic|tag|label|activity|"
+    r"unit[ _]?(nr|number)|name|"
     r"code|fips|iso3?)"
     r"(?:[ _-]?(id|nr|no|number|name|code))?",
     re.IGNORECASE,
@@ -70,6 +72,40 @@ def _splits(times: np.ndarray, codes: np.ndarray) -> bool:
     # One way within each code: the sign changes only where the code does.
     both = inside[1:] & inside[:-1]
     return bool((signs[1:][both] == signs[:-1][both]).all())
+
+
+def refuse_taking_turns(table: Table, clock: Clock, choices: Choices) -> None:
+    """Refuse several series of which each row has a time of its own, as loggers write them.
+
+    A column that names series by its name then changes in most rows, and the numbers of one series
+    are far from those of another.
+
+    Raises:
+        ValueError: it names the column for ``group``.
+    """
+    if choices.group is not None or choices.columns is not None:
+        return
+    for column in table.columns:
+        likely = column.kind in ("text", "numbers") and _ENTITY.fullmatch(column.name)
+        if not likely or column.position in clock.used:
+            continue
+        codes, names = pd.factorize(np.array(column.cells, dtype=object))
+        if not 2 <= len(names) <= table.rows / 8 or (np.diff(codes) != 0).mean() < 0.5:
+            continue
+        for other in table.columns:
+            if other is column or other.kind != "numbers":
+                continue
+            parts = [other.numbers[codes == code] for code in range(len(names))]
+            levels = np.array([np.nanmean(part) if len(part) else 0.0 for part in parts])
+            inside = np.nanmean([np.nanstd(part) for part in parts])
+            if np.std(levels) > 2 * inside > 0:
+                raise ValueError(
+                    f"{column.label} of {table.source} names {len(names)} series that take turns, "
+                    f"and {other.label} is at another level in each; say "
+                    f"{table.option('group', column.name)}, which trains on all of them (windows "
+                    "never cross from one to the next), or choose columns by "
+                    f"{table.option('columns', '…')}."
+                )
 
 
 def refuse_panels_without_dates(table: Table, choices: Choices) -> None:

@@ -21,7 +21,7 @@ from utils.datasets.tables.columns import (
 )
 from utils.datasets.tables.missing import complete_sequences, without_placeholders
 from utils.datasets.tables.order import sequences
-from utils.datasets.tables.panels import refuse_panels_without_dates
+from utils.datasets.tables.panels import refuse_panels_without_dates, refuse_taking_turns
 from utils.datasets.tables.roles import features
 from utils.datasets.tables.sheet import Sheet, read_sheet
 from utils.datasets.tables.wide import refuse_wide
@@ -97,6 +97,8 @@ def understand(table: Table, choices: Choices) -> dict[str, Any]:
     rows = sequences(table, clock, choices)
     if clock is None:
         refuse_panels_without_dates(table, choices)
+    else:
+        refuse_taking_turns(table, clock, choices)
     taken = features(table, clock, list(rows.values()), choices)
     values = np.stack([column.numbers for column in taken], axis=1)
     values = without_placeholders(table, taken, values, choices)
@@ -138,6 +140,29 @@ def _long_enough(
     return long
 
 
+def _say_gaps(table: Table, clock: Clock, sequences: list[np.ndarray]) -> None:
+    """Say where times are left out inside the sequences; weekends and the like are no gaps."""
+    count, longest, where = 0, 1.0, ""
+    for rows in sequences:
+        steps = np.diff(clock.times[rows]).astype("int64")
+        if len(steps) < 3:
+            continue
+        usual = max(float(np.median(steps)), 1.0)
+        sizes, places = np.unique(steps, return_inverse=True)
+        rare = np.bincount(places, minlength=len(sizes))[places] < 0.05 * len(steps)
+        gaps = np.flatnonzero(rare & (steps > 1.9 * usual))
+        count += len(gaps)
+        if len(gaps) and (most := steps[gaps].max() / usual) > longest:
+            longest, row = most, int(rows[gaps[steps[gaps].argmax()]])
+            where = f"{table.place(row).lower()} ({clock.column.cells[row]})"
+    if count:
+        verb = "is 1 gap" if count == 1 else f"are {count:,} gaps"
+        table.notes.append(
+            f"There {verb} in the times inside the sequences, the longest {longest:,.0f} usual "
+            f"steps after {where}: the rows are taken as if they followed each other."
+        )
+
+
 def _arguments(
     table: Table,
     clock: Clock | None,
@@ -149,6 +174,8 @@ def _arguments(
     rows = np.concatenate([one[1] for one in found])
     several = choices.group is not None or len(found) > 1
     lengths = [len(one[1]) for one in found]
+    if several and clock is not None:
+        _say_gaps(table, clock, [one[1] for one in found])
     whole = (values == np.round(values)).all(axis=0)
     more: dict[str, Any] = {}
     if several:

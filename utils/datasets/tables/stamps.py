@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 
 import numpy as np
@@ -22,7 +23,7 @@ _CLOCKLIKE = re.compile(
 )
 _DECIMAL = re.compile(r"(?<![a-z])(decimal|dec|year|yr|date|time|t|jahr|ann[eé]e|año)", re.I)
 _DATELIKE = re.compile(r"(?i:(?<![a-z])(date|datum|fecha|tag|day|dt)(?![a-z]))|(?<=[a-z])Date|日")
-YEAR = r"year|yr|jahr|annee|année|año|ano|anno|y|yy|yyyy"
+YEAR = r"year|yr|jahr|annee|année|año|ano|anno|y|yy|yyyy|年|年份|год"
 _UNITS = {"seconds": 1, "milliseconds": 10**3, "microseconds": 10**6, "nanoseconds": 10**9}
 
 
@@ -40,6 +41,9 @@ def stamps(column: Column) -> tuple[np.ndarray, str] | None:
     low, high = float(values.min()), float(values.max())
     steps = np.diff(values)
     one_way = bool((steps >= 0).all() or (steps <= 0).all()) and low < high
+    weekly = re.search(r"week|woche|(?<![a-z])(kw|yw)(?![a-z])", column.name, re.IGNORECASE)
+    if whole and weekly and 190_001 <= low < high <= 210_053 and (found := _weeks(column)):
+        return found
     if whole and not column.said and (found := _digits(values, low, high, named or one_way)):
         return found
     for unit, factor in _UNITS.items():
@@ -63,6 +67,15 @@ def stamps(column: Column) -> tuple[np.ndarray, str] | None:
         years = (values.astype("int64") - 1970).astype("datetime64[Y]")
         return years.astype("datetime64[us]"), "years"
     return None
+
+
+def _weeks(column: Column) -> tuple[np.ndarray, str] | None:
+    """Read 202043 as the Monday of week 43 of 2020."""
+    try:
+        dates = read_dates([f"{int(v) // 100}-W{int(v) % 100:02d}" for v in column.numbers])
+    except ValueError:
+        return None
+    return (dates.times, "weeks of ISO 8601, yyyyww") if isinstance(dates, Dates) else None
 
 
 def _mixed_units(values: np.ndarray, named: bool) -> tuple[np.ndarray, str] | None:
@@ -119,12 +132,21 @@ def years_of_many(table: Table, column: Column) -> tuple[np.ndarray, str] | None
         or years.max() > 2500
     ):
         return None
-    for other in table.columns:
-        if other is not column and other.kind in ("text", "numbers"):
-            pairs = set(zip(other.cells, years.tolist(), strict=True))
-            if len(pairs) == table.rows and len(set(other.cells)) <= table.rows / 2:
-                times = (years.astype("int64") - 1970).astype("datetime64[Y]")
-                return times.astype("datetime64[us]"), "years"
+    keys = [
+        other.cells
+        for other in table.columns
+        if other is not column and other.kind in ("text", "numbers")
+    ]
+    keys = [cells for cells in keys if len(set(cells)) <= table.rows / 2]
+    texts = [
+        other.cells
+        for other in table.columns
+        if other.kind == "text" and len(set(other.cells)) <= table.rows / 4
+    ]
+    for names in [(cells,) for cells in keys] + list(itertools.combinations(texts[:6], 2)):
+        if len(set(zip(*names, years.tolist(), strict=True))) == table.rows:
+            times = (years.astype("int64") - 1970).astype("datetime64[Y]")
+            return times.astype("datetime64[us]"), "years"
     return None
 
 
@@ -138,6 +160,13 @@ def _digits(
             years = (values // 1000).astype("int64") - 1970
             first = years.astype("datetime64[Y]").astype("datetime64[D]")
             return (first + (days - 1).astype("int64")).astype("datetime64[us]"), "yyyyddd"
+    if likely and low >= 18_001 and high <= 21_004 and low < high:
+        quarters = values % 10
+        steps = np.abs(np.diff(values))
+        if set(np.unique(quarters)) == {1, 2, 3, 4} and set(np.unique(steps)) <= {0, 1, 7}:
+            months = 12 * (values // 10 - 1970) + 3 * (quarters - 1)
+            times = months.astype("int64").astype("datetime64[M]")
+            return times.astype("datetime64[us]"), "yyyyq"
     for digits in (8, 10, 12, 14):
         scale = 10 ** (digits - 8)
         if 18_000_101 * scale <= low and high <= 21_001_231 * scale + scale:
