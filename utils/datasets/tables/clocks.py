@@ -302,6 +302,7 @@ def _looks_timely(cells: Sequence[str]) -> bool:
 
 
 _TIMELY = re.compile(
+    r"^\d{1,2}(\.\d{1,2}\.|/\d{1,2})$|"
     r"(?<!\d)(1[89]|20)\d\d(?!\d)|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}|(?<![\d:])\d{1,2}:\d{2}(?!\d)"
 )
 _PASSED = re.compile(r"\W*(\d+ days? )?(\d+:)?\d+:\d{2}([.,]\d+)?\W*")

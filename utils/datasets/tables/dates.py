@@ -61,7 +61,8 @@ _STYLES: dict[str, re.Pattern[str]] = {
     "year first": re.compile(
         rf"{_DAYNAME}(?P<y>\d{{4}})({_SEP})(?P<m>\d{{1,2}})\2(?P<d>\d{{1,2}}){_TIME}"
     ),
-    "year and month": re.compile(r"(?P<y>\d{4})[-/.Mm](?P<m>\d{1,2})"),
+    # 2020.06 is a month, 1011.0 a pressure
+    "year and month": re.compile(r"(?P<y>\d{4})(?:[-/Mm]|\.(?=0[1-9]$|1[0-2]$))(?P<m>\d{1,2})"),
     "month and year": re.compile(r"(?P<m>\d{1,2})[-/.](?P<y>\d{4})"),
     "day and month": re.compile(
         rf"{_DAYNAME}(?P<a>\d{{1,2}})({_SEP})(?P<b>\d{{1,2}})\2(?P<y>\d{{4}}|\d{{2}}){_TIME}"
@@ -98,6 +99,7 @@ _INTERVAL = re.compile(
     r" (?:au|bis|to|al?) (.{8,})",
     re.IGNORECASE,
 )
+_BUDDHIST = re.compile(r"(?<=[-/. ])2[45]\d\d$|(?<=[-/. ])2[45]\d\d(?= )|^2[45]\d\d(?=[-/])")
 _HOURS = re.compile(r"\d{1,2}[:.]\d{2}([:.]\d{2})?")
 
 Fields = Callable[[re.Match[str]], tuple[int, int, int]]
@@ -149,6 +151,14 @@ def read_dates(cells: Sequence[str], order: str = "") -> Dates | BadDates | None
     texts = [_plain(cell) for cell in cells]
     if not texts or not any(texts):
         return None
+    if _BUDDHIST.search(texts[0]) and all(_BUDDHIST.search(text) for text in texts):
+        texts = [_BUDDHIST.sub(lambda found: str(int(found[0]) - 543), text) for text in texts]
+        read = read_dates(texts, order)
+        said = "the years are those of the Buddhist era, 543 more than of the common one"
+        if isinstance(read, Dates):
+            said = "; ".join(filter(None, (said, read.assumed)))
+            return dataclasses.replace(read, assumed=said)
+        return read
     if "%" in order:
         return _by_format(texts, order)
     sample = texts[:: max(1, len(texts) // 200)]
@@ -175,7 +185,29 @@ def read_dates(cells: Sequence[str], order: str = "") -> Dates | BadDates | None
         two_digits = all(len(match["y"]) < 4 for match in matches if match)
         if style == "month's name and year" and two_digits and len(set(named)) == 1:
             return BadDates(0, texts[0], len(texts), "two readings")  # Jun-20: 2020, or the 20th?
-    return _assemble(texts, matches, style, lambda match: _fields(match, style))
+    read = _assemble(texts, matches, style, lambda match: _fields(match, style))
+    short = all(
+        len(groups.get("y") or "0000") < 4
+        for match in matches
+        if match and (groups := match.groupdict())
+    )
+    return _in_one_century(read) if short and isinstance(read, Dates) else read
+
+
+def _in_one_century(dates: Dates) -> Dates:
+    """Put years of two digits where the rows follow each other: 68, 69 are 1968 and 1969."""
+    years = dates.times.astype("datetime64[Y]").astype(int) + 1970
+    for first in (years[0], years[-1]):
+        earlier = (years >= first) & (years >= 2000)
+        months = dates.times.astype("datetime64[M]")
+        moved = np.where(earlier, months - np.timedelta64(1200, "M"), months)
+        steps, now = np.diff(moved).astype(int), np.diff(months).astype(int)
+        one_way = (steps >= 0).all() or (steps <= 0).all()
+        if one_way and not ((now >= 0).all() or (now <= 0).all()):
+            times = moved.astype("datetime64[us]") + (dates.times - months.astype("datetime64[us]"))
+            said = "the years of two digits begin in the 20th century: only so the rows follow"
+            return dataclasses.replace(dates, times=times, local=times, assumed=said)
+    return dates
 
 
 def month_number(name: str) -> int:

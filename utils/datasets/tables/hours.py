@@ -32,6 +32,10 @@ _WHOLE = re.compile(  # nothing but such a word
     r"(\W*(\(?(h|hh:?mm|utc|cet|gmt|est|lst|local)\)?))?\W*",
     re.IGNORECASE,
 )
+_MINUTES = re.compile(
+    r"\W*(min|mins|minutes?|minuten?|minutos?)([ _]of[ _](the[ _])?day)?\W*", re.I
+)
+_SECONDS = re.compile(r"\W*(sec|secs|seconds?|sekunden?)([ _]of[ _](the[ _])?day)?\W*", re.I)
 _PERIOD = re.compile(
     r"\W*((settlement|trading|half[ _]?hour\w*)?[ _]?(period|slot|sp|tp))\W*", re.IGNORECASE
 )
@@ -72,6 +76,12 @@ def seconds_of(column: Column, *, repeated: bool) -> tuple[np.ndarray, str] | No
         column: any; its name has to say that it holds times.
         repeated: whether days come more than once, so that a time of day is due.
     """
+    if repeated and column.kind == "numbers":
+        for pattern, length, least in ((_MINUTES, 60, 59), (_SECONDS, 1, 3600)):
+            values = column.numbers
+            day = values.min() >= 0 and least < values.max() <= 86_400 / length
+            if pattern.fullmatch(column.name) and day:
+                return length * values, f"{'minutes' if length > 1 else 'seconds'} of the day"
     named = TIME_NAMED.search(column.name) is not None
     if not named and not (repeated and _PERIOD.fullmatch(column.name)):
         return None

@@ -41,7 +41,7 @@ def stamps(column: Column) -> tuple[np.ndarray, str] | None:
     low, high = float(values.min()), float(values.max())
     steps = np.diff(values)
     one_way = bool((steps >= 0).all() or (steps <= 0).all()) and low < high
-    weekly = re.search(r"week|woche|(?<![a-z])(kw|yw)(?![a-z])", column.name, re.IGNORECASE)
+    weekly = re.search(r"week|woche|(?<![a-z])(kw|yw|yyyyww)(?![a-z])", column.name, re.IGNORECASE)
     if whole and weekly and 190_001 <= low < high <= 210_053 and (found := _weeks(column)):
         return found
     if whole and not column.said and (found := _digits(values, low, high, named or one_way)):
@@ -56,6 +56,14 @@ def stamps(column: Column) -> tuple[np.ndarray, str] | None:
             return ticks.astype("datetime64[us]"), f"{unit} since 1970"
     if found := _mixed_units(values, named) or _decimal_years(column, steps):
         return found
+    julian = re.fullmatch(
+        r"\W*(?:[hb]?m?)(?:jd|julian.*)(?:[ _-].*)?\W*", column.name, re.IGNORECASE
+    )
+    for start, what in ((2_440_587.5, "Julian dates"), (40_587.0, "modified Julian dates")):
+        # 1954 to 2119
+        if julian and one_way and low - start >= -6000 and high - start < 55_000:
+            ticks = np.round((values - start) * 86_400e3).astype("int64")  # float64 holds no more
+            return ticks.astype("datetime64[ms]").astype("datetime64[us]"), what
     daily = NAMED.fullmatch(column.name) or (one_way and _DATELIKE.search(column.name))
     if daily and low >= 20_000 and high <= 80_000:
         ticks = np.round((values - 25_569) * 86_400e6).astype("int64")  # 1954 to 2119
