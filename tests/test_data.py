@@ -1007,7 +1007,11 @@ def test_a_constant_column_is_taken_where_it_is_asked_for(tmp_path):
         ("", "{} is empty; expected a header and rows of numbers."),
         (" \n\n", "{} is empty; expected a header and rows of numbers."),
         (b"x\n1\0\n", "{} is not text (it holds zero bytes); expected a table such as a CSV."),
-        (b"x\n\x81\n", "Line 2 of {} is not UTF-8 text; save the file as UTF-8."),
+        (
+            b"x\n\x81\n",
+            "Line 2 of {} is not UTF-8 text; save the file as UTF-8 (it may be Shift-"
+            "JIS, which is cp932, or GBK).",
+        ),
         ("x,y\n", "{} has a header but no rows."),
         ("x,y\n,\n,\n", "{} has a header but no rows."),
         ("x,y,x\n1,2,3\n", "The header of {} names the column 'x' twice; name each column once."),

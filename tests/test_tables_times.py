@@ -328,6 +328,24 @@ def test_what_runs_down_is_newest_first(tmp_path, head, cells):
     assert f"{head!r} runs down to {cells[-1]}" in series.notes[0]
 
 
+def test_a_second_key_within_the_groups_is_refused(tmp_path):
+    rows = [f"{'FR' if i < 30 else 'DE'},{'MF'[i % 2]},{i * i % 97}\n" for i in range(ROWS)]
+    path = write(tmp_path, "Country,Sex,deaths\n" + "".join(rows))
+    assert "'Sex' of FILE names series that take turns within each 'Country'" in refusal(
+        path, group="Country"
+    )
+
+
+@pytest.mark.parametrize(
+    ("encoding", "name"), [("cp1251", "Цена"), ("gbk", "收盘价格"), ("cp1252", "Température")]
+)
+def test_another_encoding_is_suspected(tmp_path, encoding, name):
+    content = listed("Date", DAYS).replace("Price", name)
+    notes = " ".join(read_csv(write(tmp_path, content.encode(encoding))).notes)
+    assert "read as Windows-1252 (Western Europe)" in notes
+    assert ("look like those of another encoding" in notes) == (encoding != "cp1252")
+
+
 def test_gaps_inside_the_sequences_are_said(tmp_path):
     rows = [f"{day},{name},{i * 7 % 13}\n" for name in "ab" for i, day in enumerate(DAYS)]
     del rows[20:30]

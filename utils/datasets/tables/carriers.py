@@ -119,8 +119,17 @@ def _decoded(path: Path, raw: bytes, notes: list[str]) -> str:
     except UnicodeDecodeError:
         line = _first_undecodable(raw)
         raise ValueError(
-            f"Line {line} of {path} is not UTF-8 text; save the file as UTF-8."
+            f"Line {line} of {path} is not UTF-8 text; save the file as UTF-8 (it may be "
+            "Shift-JIS, which is cp932, or GBK)."
         ) from None
+    # Words of nothing but accented letters are those of another alphabet.
+    if re.search(r"[\u00c0-\u00ff]{4}", text[:4000]) or "\u201a" in text[:4000]:
+        notes.append(
+            "The file is not UTF-8: read as Windows-1252 (Western Europe), but the names look like "
+            "those of another encoding, such as Windows-1251 (Cyrillic), GBK or Shift-JIS; save it "
+            "as UTF-8."
+        )
+        return text
     notes.append(
         "The file is not UTF-8: read as Windows-1252 (Western Europe); if names look wrong, save "
         "it as UTF-8."

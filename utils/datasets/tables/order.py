@@ -159,7 +159,8 @@ def _why(
         return bad_numbers(table, text)
     if choices.group is None:
         names = panel(table, clock)
-        times = [column for column in names or () if says_time(column.name)]
+        others = [column for column in table.columns if column.position not in clock.used]
+        times = [column for column in names or others if says_time(column.name)] if same else []
         if times:
             return ValueError(
                 f"{where} {verb}, and {times[0].label} seems to say the rest of the time "

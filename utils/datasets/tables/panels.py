@@ -117,6 +117,8 @@ def refuse_panels_without_dates(table: Table, choices: Choices) -> None:
     Raises:
         ValueError: it names the column for ``group``, where there is one.
     """
+    if choices.group is not None and choices.columns is None:
+        _refuse_second_key(table, choices.group, choices)
     if choices.group is not None or choices.columns is not None:
         return
     keys = [column for column in table.columns if column.kind in ("text", "numbers")]
@@ -137,6 +139,27 @@ def refuse_panels_without_dates(table: Table, choices: Choices) -> None:
         count = len(set(entity.cells))
         where = f"{entity.label} of {table.source} has {count} values, each in rows of its own"
         raise _several(table, entity, where)
+
+
+def _refuse_second_key(table: Table, group: str, choices: Choices) -> None:
+    """Refuse a second column of names within each group: only both together name the series."""
+    key = np.array(table.find(group).cells, dtype=object)
+    for column in table.columns:
+        if column.name == group or column.kind != "text" or not column.name:
+            continue
+        cells = np.array(column.cells, dtype=object)
+        found = []
+        for name in pd.unique(key):
+            codes, names = pd.factorize(cells[key == name])
+            turns = bool((codes == np.arange(len(codes)) % len(names)).all())
+            found.append(2 <= len(names) <= len(codes) / 4 and turns)
+        if found and all(found):
+            raise ValueError(
+                f"{column.label} of {table.source} names series that take turns within each "
+                f"{group!r}: join both in one column and say "
+                f"{table.option('group', 'NEW_COLUMN')}, or choose columns by "
+                f"{table.option('columns', '…')}."
+            )
 
 
 def _restarts(column: Column, entity: Column | None) -> int:
