@@ -346,6 +346,11 @@ def test_another_encoding_is_suspected(tmp_path, encoding, name):
     assert ("look like those of another encoding" in notes) == (encoding != "cp1252")
 
 
+def test_a_hash_before_the_names_is_none_of_them(tmp_path):
+    rows = [f"{value:.2f} {i * i % 17}\n" for i, value in enumerate(OPEN)]
+    assert read_csv(write(tmp_path, "# x y\n" + "".join(rows))).columns == ("x", "y")
+
+
 def test_gaps_inside_the_sequences_are_said(tmp_path):
     rows = [f"{day},{name},{i * 7 % 13}\n" for name in "ab" for i, day in enumerate(DAYS)]
     del rows[20:30]

@@ -61,7 +61,7 @@ def sheet_of(raw: Raw) -> Sheet:
         ValueError: if there is no header, no row, or a row that does not fit.
     """
     path, notes = raw.path, raw.notes
-    rows, lines = _without_comments(raw.rows, raw.lines, notes)
+    rows, lines = _without_comments(_without_hash(raw.rows), raw.lines, notes)
     rows, lines = _without_blank(rows, lines, notes)
     rows = [row or [""] for row in rows]
     if not rows:
@@ -122,6 +122,13 @@ def _filled(
     return [row[:width] + [""] * (width - len(row)) for row in rows]
 
 
+def _without_hash(rows: list[list[str]]) -> list[list[str]]:
+    """Drop the # that NumPy writes before a header where spaces separate the cells."""
+    if len(rows) > 1 and rows[0][:1] == ["#"] and len(rows[0]) == len(rows[1]) + 1:
+        return [rows[0][1:], *rows[1:]]
+    return rows
+
+
 def _without_comments(
     rows: list[list[str]], lines: list[int], notes: list[str]
 ) -> tuple[list[list[str]], list[int]]:
@@ -131,7 +138,6 @@ def _without_comments(
     above = [i for i in marked if below and i < below[0]]
     for line in above:  # the first that is as wide as the table; units may stand in the next
         names = [rows[line][0].lstrip("#/ "), *rows[line][1:]]
-        names = names[1:] if not names[0] and len(names) == len(rows[below[0]]) + 1 else names
         data = any(_kind(cell) for cell in rows[below[0]])
         if len(names) == len(rows[below[0]]) > 1 and data and not any(map(_kind, names)):
             marked = [other for other in marked if other != line]
