@@ -46,6 +46,10 @@ def refusal(path, **choices) -> str:
         (["(5.00)", "3.10"], [-5, 3.1], "(5) is -5"),
         (["$(5.00)", "$3.10"], [-5, 3.1], "'$' is left out"),
         (["5.00-", "4.00"], [-5, 4], "5- is -5"),
+        (["Fr. 2'940.–", "Fr. 900.50"], [2940, 900.5], "is no minus"),
+        (["€ 1.826,–", "€ 12,50"], [1826, 12.5], "is no minus"),
+        (["456,-", "-12,50"], [456, -12.5], "is no minus"),
+        (["12.-- CHF", "7.50 CHF"], [12, 7.5], "is no minus"),
         (["−5", "3"], [-5, 3], ""),
         (["+5.5", "-3"], [5.5, -3], ""),
         (["1.234,56", "9.999,00"], [1234.56, 9999], "',' is the decimal mark"),
@@ -87,6 +91,13 @@ def test_numbers_in_the_styles_of_programs(cells, values, said):
         (["12 kWh", "13 kWh", "14 MWh"], 2, "not a number"),
         (["5%", "6%", "7"], 2, "not a number"),
         (["12.5", "12,7", "13.5"], 1, "not a number"),
+        (["1.5", "<0.2", "2"], 1, "a bound"),
+        (["<0.2", "<0.5", "<0.2"], 0, "a bound"),
+        ([">200", "1.5", "≥ 300"], 0, "a bound"),
+        (["+0025,5", "-0028,5", "+0113,1"], 0, "a code and a flag"),
+        (["10128,5", "09901,5"], 1, "a code and a flag"),
+        (["59.5 b", "60.1", "58"], 0, "a mark or a multiplier"),
+        (["59.5", "1.2M", "58"], 1, "a mark or a multiplier"),
         (["1.5", "inf", "2"], 1, "infinite"),
         (["1.5", "1e999"], 1, "infinite"),
         (["1,234", "5,678"], 0, "two readings"),
@@ -98,6 +109,15 @@ def test_a_nearly_numeric_column_is_refused(cells, row, why):
     bad = read_numbers(cells)
     assert isinstance(bad, Refused)
     assert (bad.row, bad.why) == (row, why)
+
+
+def test_letters_of_a_program_that_shortens_are_multipliers():
+    numbers = read_numbers(["950", "1.2K", "87", "3.4K"])
+    assert isinstance(numbers, Numbers)
+    assert numbers.values.tolist() == [950, 1200, 87, 3400]
+    padded = read_numbers(["0025,5", "0113,1"], ",")
+    assert isinstance(padded, Numbers)
+    assert padded.values.tolist() == [25.5, 113.1]
 
 
 @pytest.mark.parametrize(
@@ -174,6 +194,10 @@ def test_what_one_column_leaves_open_another_decides(tmp_path):
     [
         ("typo", "Line 12, column 'Open' of FILE: 'typo' is not a number, while 98% of the"),
         ("#DIV/0!", "'#DIV/0!' is a spreadsheet's error, while 98%"),
+        ("<1", "'<1' is a bound and no measured number (1 such cell); write a number in its"),
+        ("<1", "say --missing-value '<1' if such rows are to be missing"),
+        ("100.5*", "'100.5*' is a number in another notation than most of the column's cells (1"),
+        ("1.2.3", "Line 12, column 'Open' of FILE: '1.2.3' is not a number, while 98% of"),
         ("-inf", "Line 12, column 'Open' of FILE: the value is infinite"),
         ("-", "Line 12, column 'Open' of FILE: the value is missing"),
     ],
@@ -183,6 +207,18 @@ def test_one_bad_cell_is_refused_and_not_its_column_dropped(tmp_path, cell, sent
     assert sentence in refusal(path)
     if sentence.endswith("%"):
         assert "say --missing-value '#DIV/0!'" in refusal(path)
+
+
+def test_advice_never_gives_a_valid_value_up(tmp_path):
+    for opens in (["<1"] * 40 + PLAIN[0][40:], [f"{cell} e" for cell in PLAIN[0][:40]]):
+        cells = [*opens, *PLAIN[0][len(opens) :]]
+        assert "--missing-value" not in refusal(write(tmp_path, text(opens=cells)))
+
+
+def test_one_bad_cell_among_numbers_like_years_makes_no_dates_of_them(tmp_path):
+    opens = [f"{1005 + i % 9}.{i % 9}" for i in range(ROWS)]
+    path = write(tmp_path, text(opens=[*opens[:10], "err", *opens[11:]]))
+    assert "Line 12, column 'Open' of FILE: 'err' is not a number, while 98%" in refusal(path)
 
 
 # --- Dates --------------------------------------------------------------------------------------

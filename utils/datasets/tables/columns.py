@@ -10,7 +10,14 @@ import numpy as np
 
 from utils.checks import first_repeated
 from utils.datasets.tables.dates import BadDates, Dates, read_dates
-from utils.datasets.tables.numerals import Numbers, Refused, is_missing, read_numbers
+from utils.datasets.tables.dress import Part
+from utils.datasets.tables.numerals import (
+    Numbers,
+    Refused,
+    is_missing,
+    other_notation,
+    read_numbers,
+)
 
 _BOOLEANS = frozenset(
     {"true", "false", "yes", "no", "ja", "nein", "oui", "non", "sí", "wahr", "falsch", "vrai"}
@@ -204,7 +211,9 @@ def read_column(
         return Column(name, position, "booleans", cells)
     if numbers is None or numbers.share < 1 or numbers.why != "two readings":
         dates = read_dates(cells, choices.date_format or "")
-        if dates is not None:
+        # 2015.1 may be a pressure and no month: one bad cell is then no bad date.
+        slip = numbers is not None and numbers.share > 0.5 and isinstance(dates, BadDates)
+        if dates is not None and not slip:
             return Column(name, position, "dates", cells, dates=dates)
     if isinstance(numbers, Refused):
         return Column(name, position, "refused", cells, refused=numbers)
@@ -258,12 +267,44 @@ def bad_numbers(table: Table, column: Column) -> ValueError:
             f"{where}: {cell!r} can be read with a decimal mark or with separated thousands, and "
             f"no other cell decides; say {ways}."
         )
+    columns = f"choose columns by {table.option('columns', '…')}"
+    cells = f"{bad.count} such cell{'s' * (bad.count > 1)}"
+    if bad.why == "a bound":
+        some = f"say {table.option('missing_values', bad.cell)} if such rows are to be missing, or "
+        return ValueError(
+            f"{where}: {cell!r} is a bound and no measured number ({cells}); write a number in its "
+            f"place, such as half of it, {some if bad.share > 0.5 else 'or '}"
+            f"{columns}."
+        )
+    if bad.why == "a code and a flag":
+        return ValueError(
+            f"{where}: {cell!r} seems to be a whole number and a flag, as weather services write "
+            f"them; split it into two columns, say {table.option('decimal', ',')} if the comma is "
+            f"a decimal mark, or {columns}."
+        )
+    if bad.why == "a mark or a multiplier":
+        return ValueError(
+            f"{where}: {cell!r} may be a number with a mark behind it or a far larger number "
+            f"({cells}, the others are far smaller); delete the mark, write the number in full, or "
+            f"{columns}."
+        )
     count = f" ({bad.count} cells are not)" if bad.count > 1 else ""
+    if bad.why == "not a number" and (part := other_notation(bad.cell)) is not None:
+        return ValueError(
+            f"{where}: {cell!r} is a number in another notation than most of the column's cells "
+            f"({cells}{_apart(part)}); write all in one notation, without flags, or {columns}."
+        )
     return ValueError(
         f"{where}: {cell!r} is {bad.why}, while {bad.share:.0%} of the column's cells are "
         f"numbers{count}; correct it, say {table.option('missing_values', bad.cell)} if it "
         f"stands for a missing value, or choose columns by {table.option('columns', '…')}."
     )
+
+
+def _apart(part: Part) -> str:
+    """Return what a number wears, as words for a message."""
+    worn = [text for text in (part.before, part.scale, part.unit) if text]
+    return f", with {' and '.join(repr(text) for text in worn)}" if worn else ""
 
 
 def bad_dates(table: Table, column: Column) -> ValueError:

@@ -30,6 +30,10 @@ _DRESSED = re.compile(
     r"(?P<digits>[\d.,](?:[\d.,'_ ]*[\d.,])?)(?P<exponent>[eE][-+]?\d+)?"
     r"(?P<space>\s*)(?P<after>[^\d].{0,11}?)?"
 )
+# What people write for no cents: 12.–, 5,- and 7.--; no minus, and no minus behind.
+_NO_CENTS = re.compile(r"(?<=\d[.,])\s?[-—]{1,2}(?!\d)")
+# A bound and no number: <0.2 is below what the instrument can measure.
+BOUND = re.compile(r"[<>≤≥]=?\s*[-+]?[\d.,]*\d[\d.,]*(\s*[^\d\s]{1,8})?")
 _UNIT = re.compile(r"[^\d\s(),;:'\"]+(\s?[^\d\s(),;:'\"]+)?\d?")
 
 
@@ -46,6 +50,7 @@ class Part:
         unit: what stands behind.
         bracket: whether it was (5).
         behind: whether it was 5-.
+        no_cents: whether it was 5,-.
         spaced: whether a space stands before what follows the digits.
     """
 
@@ -57,6 +62,7 @@ class Part:
     unit: str
     bracket: bool
     behind: bool
+    no_cents: bool
     spaced: bool
 
 
@@ -67,11 +73,12 @@ def take_apart(text: str) -> Part | None:
     bracket = text.startswith("(") and text.endswith(")")
     if bracket:
         text = text[1:-1].strip()
-    behind = text.endswith("-") and len(text) > 1
+    text, no_cents = _NO_CENTS.subn("", text)
+    behind = re.search(r"\d ?-$", text) is not None
     if behind:
         text = text[:-1].strip()
     found = _DRESSED.fullmatch(text)
-    if found is None or (found["sign1"] and found["sign"]):
+    if found is None or text.endswith("-") or (found["sign1"] and found["sign"]):
         return None
     before = found["before"].strip()
     if bracket is False and "(" in before:
@@ -98,6 +105,7 @@ def take_apart(text: str) -> Part | None:
         unit,
         bracket,
         behind,
+        bool(no_cents),
         bool(found["space"]),
     )
 

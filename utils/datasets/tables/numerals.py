@@ -14,7 +14,7 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 
-from utils.datasets.tables.dress import Part, power, take_apart, without_shared_scale
+from utils.datasets.tables.dress import BOUND, Part, power, take_apart, without_shared_scale
 
 # What programs and people write where a number is missing, in lower case.
 MISSING = frozenset(
@@ -36,6 +36,8 @@ _SAME = str.maketrans(
     | {"．": ".", "，": ","}
 )
 _PLAIN = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
+# Digits, a comma and one figure more: 0025,5 is a reading in tenths and its quality.
+_CODED = re.compile(r"[-+]?(\d{3,6}),\d")
 _CHARACTERS = {".": re.compile(r"[-+.0-9eE\n]*"), ",": re.compile(r"[-+,0-9eE\n]*")}
 
 
@@ -84,7 +86,8 @@ class Refused:
         row: of the first offender, counted from 0.
         cell: what stands there.
         count: how many cells offend.
-        why: "not a number", "a spreadsheet's error", "infinite" or "two readings".
+        why: "not a number", "a spreadsheet's error", "infinite", "two readings", "a bound",
+            "a code and a flag" or "a mark or a multiplier".
         share: which part of the cells that are there could be read.
     """
 
@@ -125,7 +128,12 @@ def read_numbers(
     if mark != "," and all(_PLAIN.fullmatch(texts[i]) for i in there):
         values[there] = [float(texts[i]) for i in there]
         return _finished(values, [texts[i] for i in there], there, mark)
-    parts = {i: part for i in there if (part := take_apart(texts[i])) is not None}
+    bounds = [i for i in there if texts[i][0] in "<>≤≥" and BOUND.fullmatch(texts[i])]
+    parts = {
+        i: part
+        for i in there
+        if i not in set(bounds) and (part := take_apart(texts[i])) is not None
+    }
     # What most of the readable cells wear, all have to wear.
     dress = Counter((part.before, part.unit) for part in parts.values())
     usual = dress.most_common(1)[0][0] if dress else ("", "")
@@ -133,6 +141,8 @@ def read_numbers(
     fits = _fitting(good, mark)
     most = max((len(rows) for rows in fits.values()), default=0)
     share = (most + len(endless)) / len(there)
+    if bounds and share + len(bounds) / len(there) > NEARLY:
+        return Refused(bounds[0], cells[bounds[0]].strip(), len(bounds), "a bound", share)
     if share <= NEARLY:
         return None  # text, perhaps with some numbers in it
     if most < len(there):
@@ -144,6 +154,8 @@ def read_numbers(
         elif bad[0] in endless:
             why = "infinite"
         return Refused(bad[0], cells[bad[0]].strip(), len(bad), why, share)
+    if not mark and (flagged := _with_flags(texts, there)):
+        return flagged
     good, unit = without_shared_scale(good)
     readings = {
         name: np.array([_value(good[i], name) for i in there])
@@ -159,6 +171,9 @@ def read_numbers(
             k = int((other != readings[first]).argmax())
             return Refused(there[k], cells[there[k]].strip(), len(there), "two readings", 1.0)
     values[there] = readings[first]
+    if (k := _flag_as_scale(values, good)) is not None:
+        count = sum(bool(part.scale) for part in good.values())
+        return Refused(k, cells[k].strip(), count, "a mark or a multiplier", 1.0)
     if np.isinf(values).any():
         i = int(np.isinf(values).argmax())
         return Refused(i, cells[i].strip(), int(np.isinf(values).sum()), "infinite", 1.0)
@@ -168,6 +183,40 @@ def read_numbers(
     whole = not decimals and not any(part.scale or part.exponent for part in good.values())
     proof = _CONVENTIONS[first][2] if decimals else ""
     return Numbers(values, _words(first, worn, good), proof, whole)
+
+
+def other_notation(cell: str) -> Part | None:
+    """Return a cell that is a number by itself, taken apart; None for anything else."""
+    part = take_apart(cell.strip().translate(_SAME))
+    if part is None or not any(one[0].fullmatch(part.digits) for one in _CONVENTIONS.values()):
+        return None
+    return part
+
+
+def _with_flags(texts: Sequence[str], there: Sequence[int]) -> Refused | None:
+    """Return the refusal of cells such as +0025,5: whole numbers and a flag, as weather services
+    write them, not decimals."""
+    coded = [_CODED.fullmatch(texts[i]) for i in there]
+    if all(coded) and len({len(one[1]) for one in coded if one}) == 1:
+        padded = [i for i in there if texts[i].lstrip("+-").startswith("0")]
+        if padded:
+            i = padded[0]
+            return Refused(i, texts[i], len(there), "a code and a flag", 1.0)
+    return None
+
+
+def _flag_as_scale(values: np.ndarray, parts: dict[int, Part]) -> int | None:
+    """Return the row of a "59.5 b" that is no 59.5 billion: far beyond all cells without a letter.
+
+    A program that shortens 1200 to "1.2K" writes what is smaller without a letter.
+    """
+    scaled = [i for i, part in parts.items() if part.scale]
+    plain = [abs(values[i]) for i, part in parts.items() if not part.scale]
+    if not scaled or not any(plain):
+        return None
+    # A lone "k" makes a thousand times as much: some hundred times the largest of the others.
+    far = [i for i in scaled if abs(values[i]) > 200 * max(plain)]
+    return far[0] if len(far) == len(scaled) else None
 
 
 def _fitting(parts: dict[int, Part], mark: str) -> dict[str, set[int]]:
@@ -204,6 +253,8 @@ def _quick(cells: Sequence[str], mark: str) -> Numbers | Refused | None:
         return None
     if decimal == ".":
         return _finished(values, cells, range(len(cells)), mark)
+    if not mark and _with_flags(cells, range(len(cells))):
+        return None
     with_comma = [cell for cell in pointed if "." in cell]
     if np.isinf(values).any() or not (mark or any(_needs_point(cell) for cell in with_comma)):
         return None
@@ -279,5 +330,7 @@ def _words(convention: str, dress: tuple[str, str], parts: dict[int, Part]) -> s
         said.append("(5) is -5")
     if any(part.behind for part in parts.values()):
         said.append("5- is -5")
+    if any(part.no_cents for part in parts.values()):
+        said.append("a dash behind the decimal mark is no minus")
     said += [f"{text!r} is left out" for text in dress if text]
     return "; ".join(said)

@@ -206,7 +206,8 @@ def _kind(cell: str) -> str:
         return "date"  # 2010-Q1 is no number of a unit Q1
     numbers = read_numbers([cell])
     if isinstance(numbers, Numbers) or (
-        isinstance(numbers, Refused) and numbers.why in ("two readings", "infinite")
+        isinstance(numbers, Refused)
+        and numbers.why not in ("not a number", "a spreadsheet's error")
     ):
         return "number"
     return "" if read_dates([cell]) is None else "date"
