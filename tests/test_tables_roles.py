@@ -344,6 +344,67 @@ def test_a_negative_placeholder_in_a_wide_range(tmp_path):
     assert "--missing-value -200" in refusal(table(tmp_path, pd.DataFrame({"NOx": levels})))
 
 
+STEADY = np.arange(ROWS) % 11
+
+
+@pytest.mark.parametrize(
+    ("cells", "said"),
+    [
+        (
+            np.where(STEADY == 3, -9999, 0),
+            "-9999 comes 6 times, far from all other values (0 to 0)",
+        ),
+        (np.where(np.arange(ROWS) == 9, 65535, 100), "65535 comes once"),
+        (np.where(STEADY < 8, -9.99, 0.5), "-9.99 comes 45 times"),
+        (np.where(STEADY < 8, -1, 20 + STEADY), "-1 comes 45 times"),
+        (np.where(STEADY == 3, 0, 60 + STEADY), "0 comes 6 times"),
+        (np.where(np.arange(ROWS) == 9, 0, 60 + STEADY), "0 comes once"),
+        (np.select([STEADY == 3, STEADY == 5], [-999, -888], STEADY), "-999 and -888 come 11"),
+        (np.select([STEADY == 3, STEADY == 5], [990, 999], STEADY), "990 and 999 come 11 times"),
+        (np.select([STEADY == 3, STEADY == 5], [98, 99], STEADY % 4), "98 and 99 come 11 times"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_placeholders_where_little_else_is_there(tmp_path, cells, said):
+    path = table(tmp_path, pd.DataFrame({"Date": DAYS, "a": cells, "b": walk()}))
+    sentence = refusal(path)
+    assert said in sentence
+    assert all(
+        f"--missing-value {word}" in sentence for word in said.split(" come")[0].split(" and ")
+    )
+    assert read_csv(path, keep_extremes=True).columns == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        np.arange(ROWS) % 3 - 1,  # -1, 0, 1
+        np.arange(ROWS) % 31 - 1,  # a temperature
+        np.where(STEADY % 2, 200, -200),
+        np.where(np.arange(ROWS) // 8 % 4 == 0, 0, 60 + STEADY),  # off for a while
+        np.where(STEADY == 3, 9, STEADY % 5),
+    ],
+)
+def test_levels_and_states_are_no_placeholders(tmp_path, cells):
+    series = read_csv(table(tmp_path, pd.DataFrame({"Date": DAYS, "a": cells, "b": walk()})))
+    assert series.columns == ("a", "b")
+
+
+def test_a_column_that_is_constant_but_for_placeholders_is_refused(tmp_path):
+    cells = np.where(STEADY == 3, -9999, 0)
+    path = table(tmp_path, pd.DataFrame({"Date": DAYS, "snow": cells, "b": walk()}))
+    sentence = refusal(path, missing_values=["-9999"], missing="interpolate")
+    assert "'snow' of FILE is always 0 where it is not missing" in sentence
+
+
+def test_a_placeholder_of_one_series_hides_in_the_range_of_another(tmp_path):
+    one, two = shop("north"), shop("south")
+    one.loc[[5, 30], "Close"] = 9999
+    two["Close"] += np.where(STEADY % 2, 0, 20_000)
+    path = table(tmp_path, pd.concat([one, two]))
+    assert "Line 7, column 'Close' of FILE: 9999 comes 2 times" in refusal(path, group="Shop")
+
+
 # --- The command's options ----------------------------------------------------------------------
 
 

@@ -6,6 +6,7 @@ repeated. Nothing is filled in and no row is dropped unless the reader says so.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -19,12 +20,28 @@ _ABOVE = (99.9, 99.99, 999, 999.9, 9999, 9999.9, 99999, 999999, 32767, 65535, 1e
 _KNOWN = np.array([*_BELOW, *_ABOVE])
 _FAR = 1.5  # times the spread of all other values: outside, even if no program is known to write it
 _KNOWN_FAR = 0.5  # times the spread, for a number that programs are known to write
+_LONG = 30  # rows of a sequence that is judged by itself
 _FEW = 6  # different values: a column with fewer has levels, not outliers
 _ZERO = 0.05  # share of the rows up to which a zero far from the rest may stand for missing
+_ZEROS = 0.3  # the same where the zeros are scattered, and do not come in runs
+_NEVER_ZERO = re.compile(
+    r"(adj[. _]?)?(open|high|low|close|price|last|bid|ask)|hr|bpm|pulse|heart[ _]?rate.*|bp|"
+    r"blood[ _]?pressure.*|pressure.*|glucose.*|bmi|weight|height",
+    re.IGNORECASE,
+)
+# Placeholders near the data: suspected where they are the only negative numbers, and repeated.
+_CODES = (-1, -9, -0.99, -0.999, -9.9, -9.99, -9.999)
+_AWAY = 5.0  # the smallest of all other values, from which a -1 is suspected
+# What questionnaires write for "do not know", "no answer" and the like.
+_SURVEY = (77, 88, 97, 98, 99, 777, 888, 997, 998, 999)
 
 
 def without_placeholders(
-    table: Table, columns: Sequence[Column], values: np.ndarray, choices: Choices
+    table: Table,
+    columns: Sequence[Column],
+    values: np.ndarray,
+    choices: Choices,
+    rows: Sequence[np.ndarray] = (),
 ) -> np.ndarray:
     """Return the values with NaN for what the reader named as missing.
 
@@ -33,6 +50,7 @@ def without_placeholders(
         columns: those of the values.
         values: float64 (rows, columns), in the order of the table's rows.
         choices: the reader's.
+        rows: of each sequence: where there are several, each is judged by itself too.
 
     Raises:
         ValueError: for a value that looks like a placeholder and that the reader did not name.
@@ -60,36 +78,106 @@ def without_placeholders(
     if not choices.keep_extremes:
         for j, column in enumerate(columns):
             _refuse_placeholder(table, column, values[:, j])
+            for part in rows if len(rows) > 1 else ():
+                if len(part) >= _LONG:
+                    _refuse_placeholder(table, column, values[:, j], part)
+    if choices.missing_values:
+        for j, column in enumerate(columns):
+            _refuse_constant_rest(table, column, values[:, j])
     return values
 
 
-def _refuse_placeholder(table: Table, column: Column, values: np.ndarray) -> None:
-    """Refuse a column of which the lowest or the highest value looks like a placeholder."""
-    different, counts = np.unique(values[np.isfinite(values)], return_counts=True)
-    if len(different) < 3:
-        return
-    for end, others in ((0, different[1:]), (-1, different[:-1])):
-        value, count = different[end], int(counts[end])
-        if not _suspected(value, count, others, counts.sum()):
-            continue
-        row = int(np.flatnonzero(values == value)[0])
-        times = "once" if count == 1 else f"{count} times"
+def _refuse_constant_rest(table: Table, column: Column, values: np.ndarray) -> None:
+    """Refuse a column that holds one value only, besides those that stand for missing."""
+    there = values[np.isfinite(values)]
+    if len(there) and len(there) < len(values) and (there == there[0]).all():
         raise ValueError(
-            f"{table.where(row, column)}: {value:.10g} comes {times}, far from all other values "
-            f"({others[0]:.6g} to {others[-1]:.6g}): if it stands for a missing value say "
-            f"{table.option('missing_values', f'{value:.10g}')}, if it was measured say "
+            f"{column.label} of {table.source} is always {there[0]:.10g} where it is not missing: "
+            "there is nothing to learn; choose the other columns by "
+            f"{table.option('columns', '…')}."
+        )
+
+
+def _refuse_placeholder(
+    table: Table, column: Column, values: np.ndarray, within: np.ndarray | None = None
+) -> None:
+    """Refuse a column whose lowest or highest values look like placeholders.
+
+    Args:
+        table: for messages.
+        column: that of the values.
+        values: float64, one for each of the table's rows.
+        within: the rows of one sequence, to be judged by themselves: what would be far outside
+            there may lie among the values of another. Only well-known placeholders count then.
+    """
+    part = values if within is None else values[within]
+    finite = part[np.isfinite(part)]
+    different, counts = np.unique(finite, return_counts=True)
+    if within is not None and not _known(different[[0, -1]] if len(different) else different).any():
+        return
+    for ends in _ends(len(different)):
+        others = np.delete(different, ends)
+        codes, count = different[ends], int(counts[ends].sum())
+        if within is not None and not _known(codes).all():
+            continue
+        if len(ends) > 1:
+            found = _suspected_together(codes, counts[ends], others)
+        else:
+            # What is never zero is not off for a while: each zero counts as one that stands alone.
+            starts = np.diff((part == codes[0]).astype(int), prepend=0) == 1
+            runs = count if _NEVER_ZERO.fullmatch(column.name) else int(starts.sum())
+            found = _suspected(codes[0], count, runs, others, counts.sum())
+        if not found:
+            continue
+        row = int(np.flatnonzero(np.isin(values, codes))[0])
+        if within is not None:
+            row = int(within[np.isin(part, codes)][0])
+        times = "once" if count == 1 else f"{count} times"
+        names = " and ".join(f"{code:.10g}" for code in codes)
+        verb, together = ("comes", "") if len(codes) == 1 else ("come", " in all")
+        options = [table.option("missing_values", f"{code:.10g}") for code in codes]
+        raise ValueError(
+            f"{table.where(row, column)}: {names} {verb} {times}{together}, far from all "
+            f"other values ({others[0]:.6g} to {others[-1]:.6g}): if it stands for a missing value "
+            "say "
+            f"{' and '.join(options)}, if it was measured say "
             f"{table.option('keep_extremes', True)}."
         )
 
 
-def _suspected(value: float, count: int, others: np.ndarray, total: int) -> bool:
+def _ends(count: int) -> list[list[int]]:
+    """Return which of so many values to judge: the lowest, the highest, two or three of these."""
+    return [
+        list(range(n)) if low else list(range(count - n, count))
+        for n in (1, 2, 3)
+        for low in (True, False)
+        if count > n
+    ]
+
+
+def _known(values: np.ndarray) -> np.ndarray:
+    return np.isclose(np.reshape(values, (-1, 1)), _KNOWN, rtol=1e-6, atol=0).any(axis=1)
+
+
+def _suspected(value: float, count: int, runs: int, others: np.ndarray, total: int) -> bool:
     """Return whether a column's lowest or highest value looks like a placeholder."""
     # Halved, so that no difference of large numbers is infinite.
     spread = others[-1] / 2 - others[0] / 2
     gap = max(others[0] / 2 - value / 2, value / 2 - others[-1] / 2)
-    known = bool(np.isclose(value, _KNOWN, rtol=1e-6, atol=0).any())
+    step = float(np.diff(others / 2).max(initial=0))
+    known = bool(_known(np.array([value]))[0])
+    if len(others) < 3 and known:
+        # A placeholder in a column that is otherwise constant; -200 and 200 are two states.
+        return (value <= -99 or value >= 999) and -value not in others
+    if count >= 2 and value in _CODES and others[0] >= (_AWAY if value == -1 else 0):
+        return gap > step
+    if len(others) < 2:
+        return False
     if value == 0:
-        return count >= 2 and count <= _ZERO * total and len(others) >= _FEW and gap > _FAR * spread
+        # Off for a while is data; a zero here and there is none.
+        few = count <= _ZERO * total or (count <= _ZEROS * total and 2 * runs > count)
+        far = _FAR * spread if count >= 2 else 2 * _FAR * spread
+        return few and len(others) >= _FEW and gap > far
     if known and count == 1:
         return gap > 2 * _FAR * spread
     if known and value < 0 <= others[0] and value <= -99:
@@ -97,6 +185,23 @@ def _suspected(value: float, count: int, others: np.ndarray, total: int) -> bool
     if known:
         return gap > _KNOWN_FAR * spread and gap > 0
     return count >= 2 and len(others) >= _FEW and gap > _FAR * spread
+
+
+def _suspected_together(values: np.ndarray, counts: np.ndarray, others: np.ndarray) -> bool:
+    """Return whether two or three values at one end are placeholders that hide each other.
+
+    Each by itself does not lie far outside of the rest with the others in it: -888 and -999.
+    """
+    spread = others[-1] / 2 - others[0] / 2
+    gap = max(others[0] / 2 - values[-1] / 2, values[0] / 2 - others[-1] / 2)
+    survey = len(others) >= 3 and np.isin(values, _SURVEY).all() and (counts >= 2).all()
+    if survey:
+        return gap > 2 * _FAR * spread
+    known = _known(values)
+    if len(others) < _FEW or not known.any():
+        return False
+    repeated = (known | (counts >= 2)).all() and counts.sum() >= 2
+    return gap > (_FAR if repeated else 2 * _FAR) * spread and gap > 0
 
 
 def complete_sequences(

@@ -171,9 +171,9 @@ def read_numbers(
             k = int((other != readings[first]).argmax())
             return Refused(there[k], cells[there[k]].strip(), len(there), "two readings", 1.0)
     values[there] = readings[first]
-    if (k := _flag_as_scale(values, good)) is not None:
+    if (lone := _flag_as_scale(values, good)) is not None:
         count = sum(bool(part.scale) for part in good.values())
-        return Refused(k, cells[k].strip(), count, "a mark or a multiplier", 1.0)
+        return Refused(lone, cells[lone].strip(), count, "a mark or a multiplier", 1.0)
     if np.isinf(values).any():
         i = int(np.isinf(values).argmax())
         return Refused(i, cells[i].strip(), int(np.isinf(values).sum()), "infinite", 1.0)
@@ -190,7 +190,8 @@ def other_notation(cell: str) -> Part | None:
     part = take_apart(cell.strip().translate(_SAME))
     if part is None or not any(one[0].fullmatch(part.digits) for one in _CONVENTIONS.values()):
         return None
-    return part
+    # 4o and 3l are slips of the hand, or of a program that reads images.
+    return None if part.unit in ("o", "O", "l", "I") else part
 
 
 def _with_flags(texts: Sequence[str], there: Sequence[int]) -> Refused | None:

@@ -101,7 +101,7 @@ def understand(table: Table, choices: Choices) -> dict[str, Any]:
         refuse_taking_turns(table, clock, choices)
     taken = features(table, clock, list(rows.values()), choices)
     values = np.stack([column.numbers for column in taken], axis=1)
-    values = without_placeholders(table, taken, values, choices)
+    values = without_placeholders(table, taken, values, choices, list(rows.values()))
     found = complete_sequences(table, clock, taken, values, rows, choices)
     found = _long_enough(table, found, choices)
     return _arguments(table, clock, taken, found, choices)
