@@ -45,6 +45,8 @@ def refusal(path, **choices) -> str:
         ("nr", range(ROWS, 0, -1), "counts the rows"),
         ("index", [i + i // 7 for i in range(ROWS)], "counts the rows"),
         ("time_s", [i / 256 for i in range(ROWS)], "a clock: +0.00390625 in each row"),
+        ("target", range(0, 10 * ROWS, 10), "a straight line: +10 in each row"),
+        ("Counter", (np.arange(ROWS) + 9) % 16, "counts the rows, and starts again at its"),
         ("t", np.cumsum(np.arange(1, ROWS + 1) ** 0.5).round(3), "a clock: it only runs on"),
         ("trade_id", RNG.permutation(ROWS) + 1000, "an id: another number in every row"),
         ("code", [17] * ROWS, "constant, always 17"),
@@ -132,6 +134,59 @@ def test_a_column_a_date_is_refused(tmp_path, kind):
     assert "FILE is wide:" in refusal(path)
     assert "pandas: melt" in refusal(path)
     assert read_csv(path, WIDE[kind][:2]).columns == tuple(WIDE[kind][:2])
+
+
+# --- Columns that say how to take the others ------------------------------------------------------
+
+
+def beside(folder, name, cells, **more):
+    return table(folder, pd.DataFrame({"Date": DAYS, "v": OPEN, name: cells, **more}))
+
+
+@pytest.mark.parametrize(
+    ("name", "cells", "said"),
+    [
+        ("v_Quality", ["Good"] * 57 + ["Bad"] * 3, "flags rows ('Good' 57, 'Bad' 3): none is left"),
+        ("state", ["ok"] * 57 + ["uncertain"] * 3, "'state' flags rows ('ok' 57, 'uncertain' 3)"),
+        ("qc", [""] * 50 + ["M"] * 10, "'qc' flags rows ('M' 10)"),
+        ("Q1", [192] * 50 + [0] * 10, "'Q1' seems to flag rows ('192' 50, '0' 10)"),
+        ("Currency", ["JPY", "USD"] * 30, "('JPY' 30, 'USD' 30): the numbers beside it are taken"),
+    ],
+)
+def test_what_flags_and_units_hold_is_said(tmp_path, name, cells, said):
+    assert said in " ".join(read_csv(beside(tmp_path, name, cells)).notes)
+
+
+@pytest.mark.parametrize(
+    ("name", "cells"),
+    [("S/H", ["S", "H"]), ("Kind", ["Soll", "Haben"]), ("Dr/Cr", ["D", "C"]), ("x", ["DR", "CR"])],
+)
+def test_a_sign_in_a_column_of_its_own_is_refused(tmp_path, name, cells):
+    path = beside(tmp_path, name, cells * (ROWS // 2))
+    assert f"{name!r} of FILE holds {cells[0]!r} 30, {cells[1]!r} 30, and no" in refusal(path)
+    assert read_csv(path, ["v"]).columns == ("v",)
+    signed = beside(tmp_path, name, cells * (ROWS // 2), w=-OPEN)
+    assert read_csv(signed).columns == ("v", "w")
+    other = beside(tmp_path, "grade", ["D", "C"] * (ROWS // 2))
+    assert read_csv(other).columns == ("v",)
+
+
+def test_rows_that_all_stand_twice_are_refused_where_no_time_shows_it(tmp_path):
+    once = pd.DataFrame({"v": walk(), "w": walk()})
+    pairs, halves = once.loc[once.index.repeat(2)], pd.concat([once, once])
+    assert "Every row of FILE stands twice (each row right" in refusal(table(tmp_path, pairs))
+    assert "Every row of FILE stands twice (the second half" in refusal(table(tmp_path, halves))
+
+
+def test_a_counter_of_few_bits_is_not_several_series(tmp_path):
+    frame = pd.DataFrame({"seq": np.arange(ROWS) % 16, "v": walk()})
+    assert read_csv(table(tmp_path, frame)).columns == ("v",)
+    path = table(tmp_path, frame.rename(columns={"seq": "t"}))
+    assert "'t' of FILE counts up and starts again 3 times" in refusal(path)
+
+
+def test_a_place_that_moves_evenly_is_data(tmp_path):
+    assert read_csv(beside(tmp_path, "lat", np.arange(ROWS) / 100 + 40)).columns == ("v", "lat")
 
 
 # --- Several series -----------------------------------------------------------------------------

@@ -36,6 +36,8 @@ _SAME = str.maketrans(
     | {"．": ".", "，": ","}
 )
 _PLAIN = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
+# A spreadsheet's number that is kept as text: '13.02 or ="13.02".
+_EXCEL_TEXT = re.compile(r"^(?:'([-+]?[\d.,]+)|=\"([^\"]*)\")$")
 # Digits, a comma and one figure more: 0025,5 is a reading in tenths and its quality.
 _CODED = re.compile(r"[-+]?(\d{3,6}),\d")
 _CHARACTERS = {".": re.compile(r"[-+.0-9eE\n]*"), ",": re.compile(r"[-+,0-9eE\n]*")}
@@ -119,7 +121,7 @@ def read_numbers(
     """
     if (quick := _quick(cells, mark)) is not None:
         return quick
-    texts = [cell.strip().translate(_SAME) for cell in cells]
+    texts = [_EXCEL_TEXT.sub(r"\1\2", cell.strip().translate(_SAME)) for cell in cells]
     there = [i for i, text in enumerate(texts) if not is_missing(text, missing)]
     if not there:
         return None

@@ -11,6 +11,7 @@ import pandas as pd
 
 from utils.datasets.tables.clocks import Clock
 from utils.datasets.tables.columns import Choices, Column, Table
+from utils.datasets.tables.counters import wraps
 
 MANY = 0.2  # share of the rows that repeat a time, where several series take turns
 _ENTITY = re.compile(
@@ -164,7 +165,7 @@ def _refuse_second_key(table: Table, group: str, choices: Choices) -> None:
 
 def _restarts(column: Column, entity: Column | None) -> int:
     """Return how often a column that counts or measures time starts again."""
-    if column.kind != "numbers" or calendar_words(column):
+    if column.kind != "numbers" or calendar_words(column) or wraps(column):
         return 0
     again = restarts(column.numbers)
     if again and not _COUNTER.fullmatch(column.name):

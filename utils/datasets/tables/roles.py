@@ -21,7 +21,9 @@ from utils.datasets.tables.columns import (
     bad_numbers,
     listed,
 )
+from utils.datasets.tables.counters import wraps
 from utils.datasets.tables.dates import Dates
+from utils.datasets.tables.flags import consider_flags, refuse_doubled_rows
 from utils.datasets.tables.hours import times_of_day
 from utils.datasets.tables.panels import calendar_words
 from utils.datasets.tables.stamps import stamps
@@ -37,6 +39,7 @@ _ELAPSED = re.compile(
     r"millis\w*|timestamp.*|zeit.*)\W*",
     re.IGNORECASE,
 )
+_PLACE = re.compile(r"(gps[ _]?)?(lat|lon|lng|long|latitude|longitude)", re.IGNORECASE)
 
 
 def features(
@@ -88,6 +91,9 @@ def features(
         said = ", ".join(f"{column.label} ({why})" for column, why in left[:20])
         more = f" and {len(left) - 20} more" if len(left) > 20 else ""
         table.notes.append(f"Left out: {said}{more}.")
+    consider_flags(table, [column for column, _ in left], taken)
+    if clock is None and len(rows) == 1:
+        refuse_doubled_rows(table, taken)
     return taken
 
 
@@ -139,7 +145,7 @@ def _kept_after_all(
     counts = [
         (column, why)
         for column, why in numeric
-        if why.startswith(("counts", "a clock"))
+        if why.startswith(("counts", "a clock", "a straight"))
         and not _INDEX.fullmatch(column.name)
         and column.name
     ]
@@ -198,12 +204,18 @@ def _counts(column: Column, steps: np.ndarray) -> str:
     """Return why a column is a counter or a clock."""
     if not len(steps) or steps[0] == 0:
         return ""
+    if wraps(column):
+        return "counts the rows, and starts again at its largest number"
     rounding = 4 * float(np.spacing(np.abs(column.numbers).max()))
     even = np.allclose(steps, steps[0], rtol=1e-6, atol=rounding)
     if even and abs(steps[0]) == 1:
         return "counts the rows"
     if even and (len(steps) >= 5 or _ELAPSED.fullmatch(column.name)):
-        return f"a clock: {steps[0]:+g} in each row"
+        if _PLACE.fullmatch(column.name):
+            return ""
+        timed = _ELAPSED.fullmatch(column.name) or "time" in column.name.lower()
+        line = "a clock" if timed else "a straight line"
+        return f"{line}: {steps[0]:+g} in each row"
     one_way = (steps > 0).all() or (steps < 0).all()
     whole = np.array_equal(column.numbers, np.round(column.numbers))
     if one_way and whole and _INDEX.fullmatch(column.name):
