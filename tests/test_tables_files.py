@@ -235,3 +235,24 @@ def test_columns_are_named_by_what_the_header_says(tmp_path):
     series = read_csv(write(tmp_path, content), ["終値", "GDP, current US$"])
     np.testing.assert_array_equal(series.values, VALUES[:, ::-1])
     assert series.time_name == "When"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "head", "day", "said"),
+    [
+        ("cp932", "日付,始値,出来高", "%Y年%m月%d日", "Shift-JIS"),
+        ("cp932", "日付,始値,出来高", "%Y/%m/%d", "Shift-JIS"),
+        ("gb18030", "日期,开盘,成交量", "%Y-%m-%d", "GB 18030"),
+        ("cp949", "날짜,가격,거래량", "%Y-%m-%d", "CP 949"),
+        ("cp1251", "Дата,Открытие,Объём", "%d.%m.%Y", "Windows-1251"),
+        ("cp1252", "Größe,Öffnung,Vol", "%d.%m.%Y", "Windows-1252"),
+        ("cp1252", "Año,Öäü é,ÀÉ", "%d.%m.%Y", "Windows-1252"),
+    ],
+)
+def test_encodings_of_other_scripts(tmp_path, encoding, head, day, said):
+    path = tmp_path / "mine.csv"
+    path.write_bytes(text(days(day), head=head).encode(encoding))
+    series = read_csv(path)
+    assert series.columns == tuple(head.split(",")[1:])
+    assert f"not UTF-8: read as {said}" in series.notes[0]
+    np.testing.assert_array_equal(series.values, VALUES)

@@ -19,6 +19,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from utils.datasets.tables.encodings import other_script
+
 _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", " ": "spaces"}
 _MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 # Files that are no table of text, by how they begin.
@@ -114,6 +116,11 @@ def _decoded(path: Path, raw: bytes, notes: list[str]) -> str:
         return raw.decode("utf-8")
     except UnicodeDecodeError:
         pass
+    if (found := other_script(raw)) is not None:
+        notes.append(
+            f"The file is not UTF-8: read as {found[1]}; if names look wrong, save it as UTF-8."
+        )
+        return found[0]
     try:
         text = raw.decode("cp1252")
     except UnicodeDecodeError:
