@@ -53,7 +53,8 @@ def refusal(path, **choices) -> str:
         ("holiday", ["True", "False"] * (ROWS // 2), "true or false, such as 'True'"),
         ("regime", ["bear", "bull"] * (ROWS // 2), "text, such as 'bear'"),
         ("ip", [f"10.0.0.{i}" for i in range(ROWS)], "text, such as '10.0.0.0'"),
-        ("last", ["4:53", "9:11"] * (ROWS // 2), "text, such as '4:53'"),
+        ("last", ["4:53", "9:11"] * (ROWS // 2), "times or durations, such as '4:53'"),
+        ("pace", ["1:49:39", "0:09:11.5"] * (ROWS // 2), "times or durations, such as '1:49:39'"),
         ("until", [f"{day:%d.%m.%Y}" for day in DAYS + pd.Timedelta("1D")], "dates"),
         ("weekday", DAYS.dayofweek, "the weekday of 'Date'"),
         ("d", DAYS.day, "the day of the month of 'Date'"),
@@ -241,6 +242,14 @@ def test_sequences_that_are_too_short_are_left_out_and_said(tmp_path):
     holes.loc[5, "Shop"] = None
     path = table(tmp_path, holes)
     assert "Line 7, column 'Shop' of FILE: the name of the seq" in refusal(path, group="Shop")
+
+
+@pytest.mark.parametrize(("one", "other"), [("Aa", "aa"), ("1", "1.0"), ("New  Town", "New Town")])
+def test_one_name_in_two_notations_is_not_two_series(tmp_path, one, other):
+    path = table(tmp_path, pd.concat([shop(one), shop(other)]))
+    assert f"Line 62, column 'Shop' of FILE: {other!r} and {one!r} differ only" in refusal(
+        path, group="Shop"
+    )
 
 
 def test_two_columns_that_name_the_series_together(tmp_path):

@@ -7,7 +7,11 @@ import re
 _FEW = 4  # bytes beyond ASCII: fewer do not show a script
 # Encodings of other scripts, their names, and letters of which headers and dates there are made.
 _EAST = (
-    ("cp932", "Shift-JIS (Japanese)", "年月日付時分気温売上値計量のアイシススンテトルー"),
+    (
+        "cp932",
+        "Shift-JIS (Japanese)",
+        "年月日付時分気温売上値計量最高低平均降水合風速照間東京℃のアイシスンテトルーダウロド",
+    ),
     ("gb18030", "GB 18030 (Chinese)", "年月日期时间开盘收价格量额温度数据成交高低"),
     ("big5", "Big5 (Chinese)", "年月日期時間開盤收價格量額溫度數據成交高低"),
     ("cp949", "CP 949 (Korean)", "날짜시간년월일가격종거래량온도고저"),

@@ -86,12 +86,28 @@ def _by_group(table: Table, group: str) -> dict[str, np.ndarray]:
     rows: dict[str, list[int]] = {}
     for row, key in enumerate(keys):
         rows.setdefault(key, []).append(row)
+    written: dict[str, str] = {}
+    for name, places in rows.items():
+        other = written.setdefault(_same_name(name), name)
+        if other != name:
+            raise ValueError(
+                f"{table.where(places[0], column)}: {name!r} and {other!r} differ only in how they "
+                "are written, and would be two sequences; write each name in one way."
+            )
     if len(rows) > table.rows / 2 and len(rows) > 1:
         raise ValueError(
             f"{column.label} of {table.source} has {len(rows)} values in {table.rows} rows; "
             "expected one value for each sequence, in many rows."
         )
     return {name: np.array(found) for name, found in rows.items()}
+
+
+def _same_name(name: str) -> str:
+    """Return a name without what people vary: capitals, spaces, the decimals of a number."""
+    try:
+        return repr(float(name))
+    except ValueError:
+        return " ".join(name.casefold().split())
 
 
 def _in_order(

@@ -25,6 +25,7 @@ from utils.datasets.tables.counters import wraps
 from utils.datasets.tables.dates import Dates
 from utils.datasets.tables.flags import consider_flags, refuse_doubled_rows
 from utils.datasets.tables.hours import times_of_day
+from utils.datasets.tables.numerals import is_missing
 from utils.datasets.tables.panels import calendar_words
 from utils.datasets.tables.stamps import stamps
 
@@ -39,6 +40,7 @@ _ELAPSED = re.compile(
     r"millis\w*|timestamp.*|zeit.*)\W*",
     re.IGNORECASE,
 )
+_DURATION = re.compile(r"[-+]?\d{1,4}:[0-5]\d(:[0-5]\d)?([.,]\d+)?")
 _PLACE = re.compile(r"(gps[ _]?)?(lat|lon|lng|long|latitude|longitude)", re.IGNORECASE)
 
 
@@ -173,6 +175,9 @@ def _no_feature(column: Column, clock: Clock | None, rows: Sequence[np.ndarray])
         return f"true or false, such as {shown}"
     if column.kind == "dates":
         return "dates" if isinstance(column.dates, Dates) else f"dates, such as {shown}"
+    there = [cell for cell in column.cells if not is_missing(cell)]
+    if column.kind == "text" and all(_DURATION.fullmatch(cell) for cell in there):
+        return f"times or durations, such as {shown}: to take them write them as numbers"
     if column.kind in ("text", "refused"):
         return f"text, such as {shown}"
     values = column.numbers
