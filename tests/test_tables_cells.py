@@ -198,6 +198,8 @@ def test_what_one_column_leaves_open_another_decides(tmp_path):
         ("#DIV/0!", "'#DIV/0!' is a spreadsheet's error, while 98%"),
         ("<1", "'<1' is a bound and no measured number (1 such cell); write a number in its"),
         ("<1", "say --missing-value '<1' if such rows are to be missing"),
+        (">200", "'>200' is a bound and no measured number (1 such cell); write a number in its"),
+        (">200", "such as the bound itself, say"),
         ("100.5*", "'100.5*' is a number in another notation than most of the column's cells (1"),
         ("1.2.3", "Line 12, column 'Open' of FILE: '1.2.3' is not a number, while 98% of"),
         ("-inf", "Line 12, column 'Open' of FILE: the value is infinite"),

@@ -439,6 +439,12 @@ def test_placeholders_where_little_else_is_there(tmp_path, cells, said):
     assert read_csv(path, keep_extremes=True).columns == ("a", "b")
 
 
+def test_what_is_never_zero_is_not_off_for_a_while(tmp_path):
+    cells = np.where(np.arange(ROWS) // 8 % 4 == 0, 0, 60 + STEADY)
+    path = table(tmp_path, pd.DataFrame({"Date": DAYS, "hr": cells}))
+    assert "'hr' of FILE: 0 comes 16 times, far from all other values" in refusal(path)
+
+
 @pytest.mark.parametrize(
     "cells",
     [

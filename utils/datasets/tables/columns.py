@@ -270,10 +270,11 @@ def bad_numbers(table: Table, column: Column) -> ValueError:
     columns = f"choose columns by {table.option('columns', '…')}"
     cells = f"{bad.count} such cell{'s' * (bad.count > 1)}"
     if bad.why == "a bound":
+        number = "the half of it" if bad.cell[0] in "<≤" else "the bound itself"
         some = f"say {table.option('missing_values', bad.cell)} if such rows are to be missing, or "
         return ValueError(
             f"{where}: {cell!r} is a bound and no measured number ({cells}); write a number in its "
-            f"place, such as half of it, {some if bad.share > 0.5 else 'or '}"
+            f"place, such as {number}, {some if bad.share > 0.5 else 'or '}"
             f"{columns}."
         )
     if bad.why == "a code and a flag":

@@ -17,7 +17,7 @@ from utils.datasets.tables.numerals import is_missing
 
 _MANY = 12  # different values: a column with more is no flag
 _QUALITY = re.compile(
-    r"(.*[^a-z])?(q\d*|qc|qa|quality|qual|flags?|flagged|valid|validity|qualit[äé]t?|güte|calidad)"
+    r"(.*[^a-z])?(q\d*|qc|qa|quality|qual|flags?|flagged|valid|validity|qualit[äé]t?|güte|calidad|品質.*)"
     r"([^a-z].*)?",
     re.IGNORECASE,
 )
