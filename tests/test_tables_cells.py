@@ -201,6 +201,7 @@ def test_what_one_column_leaves_open_another_decides(tmp_path):
         (">200", "'>200' is a bound and no measured number (1 such cell); write a number in its"),
         (">200", "such as the bound itself, say"),
         ("100.5*", "'100.5*' is a number in another notation than most of the column's cells (1"),
+        ("0.77 Dividend", "say --missing-value '0.77 Dividend' if it stands for a missing"),
         ("1.2.3", "Line 12, column 'Open' of FILE: '1.2.3' is not a number, while 98% of"),
         ("-inf", "Line 12, column 'Open' of FILE: the value is infinite"),
         ("-", "Line 12, column 'Open' of FILE: the value is missing"),

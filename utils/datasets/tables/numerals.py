@@ -193,7 +193,8 @@ def other_notation(cell: str) -> Part | None:
     if part is None or not any(one[0].fullmatch(part.digits) for one in _CONVENTIONS.values()):
         return None
     # 4o and 3l are slips of the hand, or of a program that reads images.
-    return None if part.unit in ("o", "O", "l", "I") else part
+    # A long word makes something else of the row: 0.77 Dividend is no price.
+    return None if part.unit in ("o", "O", "l", "I") or len(part.unit) > 5 else part
 
 
 def _with_flags(texts: Sequence[str], there: Sequence[int]) -> Refused | None:
