@@ -259,13 +259,17 @@ def page(results: dict[str, Any]) -> str:
         "",
     ]
     for name, rows in results.items():
-        lines += [f"## {name}", ""]
-        lines += ["| method | seams, strong judge |", "|---|---|"]
+        seams = []
         for method in METHODS:
             if (scores := rows.get(method, {}).get("seams")) is not None:
                 spread = np.std(scores, ddof=1)
-                lines.append(f"| {method} | {np.mean(scores):.3f} ± {spread:.3f} |")
-        lines += ["", "| method | sizes, blocks of 250 | of 1,000 | level, 250 | 1,000 |"]
+                seams.append(f"| {method} | {np.mean(scores):.3f} ± {spread:.3f} |")
+        lines += [f"## {name}", ""]
+        if seams:
+            lines += ["| method | seams, strong judge |", "|---|---|", *seams, ""]
+        else:
+            lines += ["The seams were not judged.", ""]
+        lines += ["| method | sizes, blocks of 250 | of 1,000 | level, 250 | 1,000 |"]
         lines += ["|---|---|---|---|---|"]
         ranges = ["", "| method | lowest to highest | at the bounds | drift, sd | largest change |"]
         ranges += ["|---|---|---|---|---|"]
