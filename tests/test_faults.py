@@ -448,7 +448,8 @@ def test_signals_before_and_after_the_start():
     run = python(kill.format("c.starting()", "SIGINT"))
     assert (run.returncode, run.stderr) == (130, b"")
     code = f"""
-import sys
+import signal, sys
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup would have it ignored
 try:
     {kill.format("c.starting(); c.started()", "SIGHUP")}
 except KeyboardInterrupt as stop:
