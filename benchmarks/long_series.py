@@ -47,7 +47,6 @@ METHODS = (
     "foretold, carried",
     "nearest level",
 )
-CHOSEN = "foretold, fading"  # LstmGan.sample_series
 
 
 def hourly(rows: int = 6000, seed: int = 0) -> pd.DataFrame:
