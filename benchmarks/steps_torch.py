@@ -20,11 +20,13 @@ class TorchGan:
         discriminator: keras.Model,
         windows: np.ndarray,
         config: TrainingConfig,
+        device: str = "cpu",
     ) -> None:
-        """Copy two Keras models of ``utils.lstm_gan``, and prepare Adam for both."""
-        self.config, self.windows = config, torch.from_numpy(windows)
-        self.generator, self.discriminator = Generator(generator), Discriminator(discriminator)
-        self.ema_generator = Generator(generator)
+        """Copy two Keras models of ``utils.lstm_gan`` to a device, and prepare Adam for both."""
+        self.config, self.windows = config, torch.from_numpy(windows).to(device)
+        self.generator = Generator(generator).to(device)
+        self.discriminator = Discriminator(discriminator).to(device)
+        self.ema_generator = Generator(generator).to(device)
         self.optimizers = [
             torch.optim.Adam(
                 [weight for weight in model.parameters() if weight.requires_grad],
@@ -44,10 +46,12 @@ class TorchGan:
     def draw(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Return real windows, latents, and the noise of the penalty, for one step."""
         config, (_, length, features) = self.config, self.windows.shape
-        chosen = torch.randint(len(self.windows), (config.batch_size,))
-        fixed = torch.randn(config.batch_size, 1, config.static).expand(-1, length, -1)
-        latents = torch.cat([fixed, torch.randn(config.batch_size, length, config.dynamic)], dim=-1)
-        return self.windows[chosen], latents, torch.randn(2 * penalised(config), length, features)
+        batch, at = config.batch_size, {"device": self.windows.device}
+        chosen = torch.randint(len(self.windows), (batch,), **at)
+        fixed = torch.randn(batch, 1, config.static, **at).expand(-1, length, -1)
+        latents = torch.cat([fixed, torch.randn(batch, length, config.dynamic, **at)], dim=-1)
+        noise = torch.randn(2 * penalised(config), length, features, **at)
+        return self.windows[chosen], latents, noise
 
     def step(
         self, real: torch.Tensor, latents: torch.Tensor, noise: torch.Tensor
@@ -124,7 +128,7 @@ class Discriminator(nn.Module):
 
     def forward(self, windows: torch.Tensor) -> torch.Tensor:
         """Return logits, (batch, 1)."""
-        time = torch.arange(1, windows.shape[1] + 1)[:, None]
+        time = torch.arange(1, windows.shape[1] + 1, device=windows.device)[:, None]
         sums = windows.cumsum(dim=1) / time.sqrt()
         levels = self.level(windows.flatten(1)).reshape(windows.shape)
         states = self.lstm(torch.cat([windows, sums, levels, windows.abs()], dim=-1))[0]

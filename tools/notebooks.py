@@ -323,8 +323,10 @@ def tidy_file(path: Path) -> bool:
     return True
 
 
-def execute(notebook: NotebookNode, folder: Path, timeout: int | None = None) -> None:
-    """Run every cell in ``folder`` under the full profile; store outputs and hashes in place.
+def execute(
+    notebook: NotebookNode, folder: Path, timeout: int | None = None, profile: str = PROFILE
+) -> None:
+    """Run every cell in ``folder`` under a profile; store outputs and hashes in place.
 
     Progress bars are off: they are for whoever waits, not for the stored outputs.
 
@@ -332,7 +334,7 @@ def execute(notebook: NotebookNode, folder: Path, timeout: int | None = None) ->
         CellExecutionError: if a cell fails (and is not tagged ``raises-exception``).
         CellTimeoutError: if a cell takes more than ``timeout`` seconds (None: no limit).
     """
-    environment = {**os.environ, "COURSE_PROFILE": PROFILE, "COURSE_PROGRESS": "off"}
+    environment = {**os.environ, "COURSE_PROFILE": profile, "COURSE_PROGRESS": "off"}
     environment["COURSE_CHECKS"] = "strict"  # a check that fails is a run that fails
     # Jupyter's own way to show figures, whatever the shell had chosen.
     environment.pop("MPLBACKEND", None)
@@ -350,7 +352,7 @@ def execute(notebook: NotebookNode, folder: Path, timeout: int | None = None) ->
     # The hashes are of the code that is about to run: a file saved meanwhile counts as newer.
     course = {
         "code_sha256": code_hash(notebook),
-        "profile": PROFILE,
+        "profile": profile,
         "utils_sha256": utils_hash(notebook),
     }
     # Jupyter's own log is not the notebook's; what a cell writes to stderr is still captured.
