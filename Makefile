@@ -20,7 +20,7 @@ PYTEST := COURSE_PROFILE=quick $(VENV) -m pytest -q $(PARALLEL)
 
 .DEFAULT_GOAL := help
 .PHONY: help environment instructor train sample test test-units test-changed test-classroom test-colab lab \
-	lint format notebooks bench assignments grade colab data lock clean
+	lint format notebooks bench gpu-check assignments grade colab data lock clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
@@ -75,6 +75,10 @@ bench: ## measure quality (missing rows only) and speed; adds PyTorch to .venv
 	@$(MAKE) --no-print-directory environment REQUIREMENTS=requirements-bench.txt
 	$(VENV) -m benchmarks.quality $(ARGS)
 	$(VENV) -m benchmarks.speed
+
+gpu-check: ## check cuDNN, the same bits, speed and all lessons on this machine's NVIDIA GPU; ARGS=--no-lessons
+	@$(MAKE) --no-print-directory environment REQUIREMENTS=$(or $(REQUIREMENTS),requirements-gpu.txt)
+	@$(VENV) -m benchmarks.gpu $(ARGS)
 
 assignments: instructor ## make the students' version of the assignments, in dist/assignments
 	@$(VENV) tools/classroom.py release

@@ -1,6 +1,6 @@
-"""What ``benchmarks/gpu.py`` measures: one part a process, which prints one line of JSON at its end.
+"""What ``benchmarks/gpu.py`` measures: one part a process, which ends with one line of JSON.
 
-    python -m benchmarks.gpu_parts PART [--scratch FILE] [--steps N]
+    python -m benchmarks.gpu_parts PART [--scratch FILE] [--fused] [--steps N]
 
 A process of its own gives its memory back to the GPU, begins from the same state as any other, and
 can fail without the others.
@@ -113,10 +113,11 @@ def numbers(options: argparse.Namespace) -> dict[str, Any]:
     """Write outputs and gradients of both networks to ``scratch``, an npz file.
 
     On a GPU the LSTMs are those that cuDNN computes, elsewhere they are unrolled: the two forms
-    that the course uses. Weights, latents and windows are NumPy's, the same everywhere.
+    that the course uses; ``fused`` asks for the first one anywhere. Weights, latents and windows
+    come from seeds, the same everywhere.
     """
-    size = steps.Size()
-    generator, discriminator, windows, config = steps.material(size, fused=runtime.on_gpu())
+    size, fused = steps.Size(), options.fused or runtime.on_gpu()
+    generator, discriminator, windows, config = steps.material(size, fused=fused)
     drawn = np.random.default_rng(2).normal(size=(size.batch, size.length, config.latent))
     latents, real = tf.constant(drawn, tf.float32), tf.constant(windows[: size.batch])
     with tf.GradientTape(persistent=True) as tape:
@@ -243,6 +244,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu_parts")
     parser.add_argument("part", choices=PARTS)
     parser.add_argument("--scratch", type=Path, help="where the part `numbers` writes")
+    parser.add_argument("--fused", action="store_true", help="for `numbers`: no unrolled LSTMs")
     parser.add_argument("--steps", type=int, default=20)
     options = parser.parse_args(arguments)
     runtime.reproducible(1)

@@ -28,7 +28,7 @@ BADGE_LINE = re.compile(rf"^{BADGE}.*$", re.MULTILINE)
 GITHUB = "https://github.com/"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+")
 REF = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]*")
-PACKED = ("utils/**/*.py", "data/*", "benchmarks/*.json", "LICENSE")
+PACKED = ("utils/**/*.py", "data/*", "benchmarks/*.json", "benchmarks/*.py", "LICENSE")
 LARGEST = 12_000_000  # bytes of course.zip
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the zip depends on the files and on nothing else
 
@@ -90,7 +90,9 @@ def stamped(root: Path) -> Iterator[Path]:
 
 
 def pack(root: Path, path: Path) -> int:
-    """Write course.zip: what notebooks import and read, in a folder ``course``; return its size.
+    """Write course.zip, a folder ``course``; return its size.
+
+    It holds what notebooks import and read, and the benchmarks, of which one checks a GPU.
 
     Raises:
         ValueError: it would be larger than 12 MB; nothing is written then.

@@ -37,6 +37,8 @@ FORMULA = re.compile(r"\$\$.+?\$\$|\$[^$\n]+\$", re.DOTALL)
 INLINE = re.compile(r"(?<![\\$])\$(?!\$)([^$\n]+?)(?<!\\)\$(?!\$)")
 FENCE = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
 TIME = re.compile(r"\*\*Time\*\*: about (\d+) minutes, of which the computer needs (\d+)\b")
+NOT_TIMED = re.compile(r" *Not (?:yet )?timed on a T4\b[^.]*\.")
+TIMED = re.compile(r" *Under the \w+ profile, an? [^.]*? needs? [^.]*?(?:seconds|minutes)\.")
 ATTEMPT = ast.dump(ast.Constant(...))
 
 
@@ -165,6 +167,27 @@ def has_header(notebook: NotebookNode) -> Iterator[str]:
         yield "the header does not say '**You need**'"
     if not TIME.search(text):
         yield "the header has no '**Time**: about N minutes, of which the computer needs M …'"
+
+
+def timed(text: str, device: str, seconds: float, profile: str) -> str:
+    """Return a header that says how long the lesson takes on a device, in place of an older word.
+
+    Both forms of header are known: "**Time**: about N minutes, of which …" and "**Time** N minutes
+    …". What the header says of a student's minutes and of a CPU stays.
+
+    Raises:
+        ValueError: if no line begins with "**Time**".
+    """
+    lines = text.splitlines()
+    at = [i for i, line in enumerate(lines) if line.startswith("**Time**")]
+    if not at:
+        raise ValueError("The header has no line that begins with '**Time**'; expected one.")
+    took = f"{seconds:.0f} seconds" if seconds < 100 else f"{seconds / 60:.0f} minutes"
+    article = "an" if device[:1].lower() in "aeio" else "a"
+    name = device.replace(".", "")  # a full stop would end the sentence
+    line = TIMED.sub("", NOT_TIMED.sub("", lines[at[0]])).rstrip()
+    lines[at[0]] = f"{line} Under the {profile} profile, {article} {name} needs {took}."
+    return "\n".join(lines)
 
 
 def has_setup(notebook: NotebookNode) -> Iterator[str]:

@@ -1,4 +1,16 @@
-"""Whether a GPU runs a model's LSTMs by cuDNN's fused kernel."""
+"""Whether a GPU runs a model's LSTMs by cuDNN's fused kernel.
+
+Does ``tf.config.experimental.enable_op_determinism`` allow that kernel? By TensorFlow's source, yes
+(read, and not yet run on a GPU; ``benchmarks/gpu.py`` runs it). Keras calls ``CudnnRNNV3``. Its
+kernels (tensorflow/core/kernels/cudnn_rnn_ops.cc, read at commit 057f8c8) do not ask whether
+determinism is required, so they are not refused with an ``UnimplementedError`` as other operations
+are. They hand it on to cuDNN's descriptor among the numeric options, and V3 does not choose its
+algorithm by timing. Without TensorFloat-32 cuDNN multiplies in full float32.
+
+That is no proof of the same bits. cuDNN's own release notes (8.0.1, "Limitations") say that its RNNs
+may differ from run to run where cuBLAS works in several streams, unless CUBLAS_WORKSPACE_CONFIG is
+set, and one report says that LSTMs and GRUs did (tensorflow issue 59281, TensorFlow 2.9).
+"""
 
 from __future__ import annotations
 
