@@ -323,11 +323,15 @@ def main(arguments: Sequence[str] | None = None, folder: Path | None = None) -> 
     """Run the command; return its exit status: 0, 1 (a check failed) or 2 (no GPU)."""
     options = parse(arguments)
     folder = folder or ROOT / "benchmarks"
-    try:
-        results = measure(options)
-    except FileNotFoundError as error:  # a lesson's name
-        print(error, file=sys.stderr)
-        return 2
+    if options.lessons:
+        from tools import notebooks as tool
+
+        try:
+            tool.find(options.lessons)  # now, not after minutes of checks
+        except FileNotFoundError as error:
+            print(error, file=sys.stderr)
+            return 2
+    results = measure(options)
     if "kernel" not in results:
         print(results["environment"].get("failed", NO_GPU), file=sys.stderr)
         return 2

@@ -7,9 +7,10 @@ determinism is required, so they are not refused with an ``UnimplementedError`` 
 are. They hand it on to cuDNN's descriptor among the numeric options, and V3 does not choose its
 algorithm by timing. Without TensorFloat-32 cuDNN multiplies in full float32.
 
-That is no proof of the same bits. cuDNN's own release notes (8.0.1, "Limitations") say that its RNNs
-may differ from run to run where cuBLAS works in several streams, unless CUBLAS_WORKSPACE_CONFIG is
-set, and one report says that LSTMs and GRUs did (tensorflow issue 59281, TensorFlow 2.9).
+That is no proof of the same bits. cuDNN's own release notes (8.0.1, "Limitations") say that its
+RNNs may differ from run to run where cuBLAS works in several streams, for which others set
+CUBLAS_WORKSPACE_CONFIG (PyTorch's notes on ``nn.LSTM``), and one report says that LSTMs and GRUs
+did differ (tensorflow issue 59281, TensorFlow 2.9).
 """
 
 from __future__ import annotations
