@@ -8,13 +8,16 @@ import json
 import math
 import sys
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from benchmarks import speed, steps
 from benchmarks.steps import Size
-from utils import lstm_gan
+from utils import lstm_gan, runtime
+from utils.lstm_gan import recipe
+from utils.lstm_gan.preconditioner import Preconditioner
 
 # The module: in its package the name stands for the function of that name.
 keras_rnn = sys.modules["keras.src.backend.tensorflow.rnn"]
@@ -54,6 +57,39 @@ def drawn(monkeypatch) -> Drawn:
     first, last = drawn.losses[0], drawn.losses[-1]
     assert np.abs(np.subtract(first, last)).min() > 1e-4  # the updates can be seen in the losses
     return drawn
+
+
+# --- The recipe's networks ----------------------------------------------------------------------
+
+
+def layout(model: keras.Model) -> list[tuple[str, dict]]:
+    """Return the layers of a model: names, kinds and settings, but for what a seed decides."""
+    found = []
+    for layer in model.layers:
+        settings = layer.get_config()
+        chosen = {name: value for name, value in settings.items() if "initializer" not in name}
+        chosen.pop("build_config", None)
+        found.append((type(layer).__name__, json.loads(json.dumps(chosen, default=str))))
+    return found
+
+
+def test_what_is_timed_are_the_recipes_networks(monkeypatch):
+    # Whoever changes the recipe changes ``steps.material``, and with it the other forms.
+    monkeypatch.setattr(runtime, "on_gpu", lambda: True)  # loops are built sooner
+    size = Size()
+    *_, windows, config = steps.material(size, fused=True)
+    walk = windows[:20].reshape(-1, size.features).cumsum(axis=0)
+    preconditioner = Preconditioner(size.length).fit(walk)
+    assert preconditioner.components == size.features
+    keras.backend.clear_session()
+    ours = steps.material(size, fused=True)[:2]
+    keras.backend.clear_session()
+    theirs = (
+        recipe.build_generator(size.length, size.features, config),
+        recipe.build_discriminator(preconditioner, size.length, config),
+    )
+    for mine, built in zip(ours, theirs, strict=True):
+        assert layout(mine) == layout(built)
 
 
 # --- One algorithm ------------------------------------------------------------------------------
