@@ -323,6 +323,9 @@ def main(arguments: Sequence[str] | None = None, folder: Path | None = None) -> 
     """Run the command; return its exit status: 0, 1 (a check failed) or 2 (no GPU)."""
     options = parse(arguments)
     folder = folder or ROOT / "benchmarks"
+    if options.lessons and not (ROOT / "notebooks").is_dir():
+        print("There are no lessons here; expected a copy of the whole course.", file=sys.stderr)
+        return 2
     if options.lessons:
         from tools import notebooks as tool
 
