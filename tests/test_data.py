@@ -24,7 +24,16 @@ import pandas as pd
 import pytest
 
 from utils import datasets
-from utils.datasets import Series, files, load_sines, load_stock, read_csv, verified
+from utils.datasets import (
+    Series,
+    code_sines,
+    files,
+    load_sines,
+    load_stock,
+    paper_sines,
+    read_csv,
+    verified,
+)
 
 FILES = (
     "GOOG.csv",
@@ -41,6 +50,7 @@ FILES = (
     "leaf_river.npz",
     "lstm_gan_goog.weights.h5",
     "new_york_weather.csv",
+    "nyc_hourly.csv",
     "quatrains.txt",
     "seattle_weather.csv",
     "sines.npz",
@@ -191,6 +201,46 @@ def test_sines_refuse_a_bad_count_or_time(arguments, sentence):
         load_sines(*arguments)
 
 
+def test_fresh_sines_of_the_code_are_distributed_as_the_shipped_ones():
+    fresh = code_sines(4000, seed=3)
+    assert (fresh.shape, fresh.dtype) == ((4000, 24, 5), np.float32)
+    shipped = load_sines()
+    assert not np.isin(fresh[:, 0, 0], shipped[:, 0, 0]).all()
+    for at in (0, 12, 23):
+        quantiles = np.linspace(0, 1, 11)
+        one, other = (np.quantile(x[:, at], quantiles) for x in (fresh, shipped))
+        np.testing.assert_allclose(one, other, atol=0.01)
+
+
+def test_sines_of_the_text_follow_their_formula():
+    waves = paper_sines(2000, seed=1)
+    assert (waves.shape, waves.dtype) == ((2000, 24, 5), np.float32)
+    assert np.abs(waves).max() <= 1
+    # A sine of frequency η obeys x[t+1] + x[t−1] = 2 cos(2πη) x[t]: one number for each wave.
+    before, here, after = waves[:, :-2], waves[:, 1:-1], waves[:, 2:]
+    cosine = ((before + after) * here).sum(axis=1) / (2 * (here**2).sum(axis=1))
+    np.testing.assert_allclose(before + after, 2 * cosine[:, None] * here, atol=1e-4)
+    # η and 1 − η give the same cosine, so that arccos/π is uniform on [0, 1]: quantiles are levels.
+    levels = np.linspace(0.1, 0.9, 9)
+    turns = np.arccos(np.clip(cosine, -1, 1)) / np.pi
+    np.testing.assert_allclose(np.quantile(turns, levels), levels, atol=0.03)
+    # A uniform phase: at t = 0 the values have the arcsine distribution of a sine.
+    expected = -np.cos(np.pi * levels)
+    np.testing.assert_allclose(np.quantile(waves[:, 0], levels), expected, atol=0.05)
+    # Waves are independent: of each other and of the other windows.
+    assert np.abs(np.corrcoef(turns.T) - np.eye(5)).max() < 0.1
+
+
+def test_fresh_sines_depend_on_their_seed_alone_and_take_any_size():
+    for draw in (paper_sines, code_sines):
+        assert np.array_equal(draw(3, seed=5), draw(3, seed=5))
+        assert not np.array_equal(draw(3, seed=5), draw(3, seed=6))
+        assert draw(2, seed=1, time=7, features=1).shape == (2, 7, 1)
+        for bad in ({"count": 0}, {"count": 2, "time": 0}, {"count": 2, "features": 1.5}):
+            with pytest.raises(ValueError, match="expected a positive integer"):
+                draw(seed=1, **bad)
+
+
 # --- Checksums ----------------------------------------------------------------------------------
 
 
@@ -252,6 +302,52 @@ def test_weather_has_every_day_of_four_years(city, first):
         weather.times, np.arange("2012-01-01", "2016-01-01", dtype="datetime64[D]")
     )
     assert (weather.name, weather.source) == (f"{city}, daily", datasets.WEATHER_SOURCE)
+
+
+def test_hourly_weather_has_every_hour_in_utc():
+    weather = datasets.load_hourly_weather()
+    assert weather.values.shape == (8730, 6)
+    assert weather.columns == (
+        "EWR_temp", "EWR_humid", "JFK_temp", "JFK_humid", "LGA_temp", "LGA_humid",
+    )  # fmt: skip
+    assert weather.units == ("°C", "%") * 3
+    assert weather.source == datasets.HOURLY_SOURCE
+    hours = np.arange("2013-01-01T06", "2013-12-31T00", dtype="datetime64[h]")
+    np.testing.assert_array_equal(weather.times, hours)
+    # 39.02 °F in the source's first rows.
+    np.testing.assert_array_equal(weather.values[0], [3.9, 59.37, 3.9, 59.37, 4.4, 57.33])
+    temperatures, humidities = weather.values[:, ::2], weather.values[:, 1::2]
+    np.testing.assert_array_equal(temperatures, temperatures.round(1))
+    assert (temperatures.min(), temperatures.max()) == (-11.7, 37.8)
+    assert (humidities.min(), humidities.max()) == (12.74, 100)
+
+
+def test_hourly_weather_has_a_daily_cycle_by_the_sun_of_new_york():
+    weather = datasets.load_hourly_weather()
+    hour = weather.times.astype("datetime64[h]").astype(int) % 24
+    by_hour = np.stack([weather.values[hour == h].mean(axis=0) for h in range(24)])
+    # Warmest at 19 or 20 UTC (three in the afternoon there), coldest near sunrise; humid at night.
+    assert set(by_hour[:, ::2].argmax(axis=0)) <= {18, 19, 20}
+    assert set(by_hour[:, ::2].argmin(axis=0)) <= {9, 10, 11}
+    assert set(by_hour[:, 1::2].argmin(axis=0)) <= {18, 19, 20}
+    assert (np.ptp(by_hour[:, ::2], axis=0) > 3).all()
+
+
+def test_what_is_filled_in_lies_on_a_straight_line():
+    weather = datasets.load_hourly_weather()
+
+    def column(name, start, rows):
+        at = int(np.flatnonzero(weather.times == np.datetime64(start))[0])
+        return weather.values[at : at + rows, weather.columns.index(name)]
+
+    wrong = column("JFK_temp", "2013-05-09T01", 3)
+    assert wrong.tolist() == [
+        13.9,
+        14.0,
+        14.0,
+    ]  # not −10.5 in the middle; 13.95 goes to even tenths
+    gap = column("LGA_humid", "2013-11-02T23", 7)  # five hours are missing
+    np.testing.assert_allclose(gap, np.linspace(gap[0], gap[-1], 7), atol=0.0051)
 
 
 def test_the_river_has_every_day_of_31_years():
@@ -623,6 +719,74 @@ def test_builder_of_weather_copies_a_citys_rows_in_time_order(build, tmp_path):
         build.weather_csv(twice, "Seattle")
     with pytest.raises(ValueError, match="is not the package that was expected"):
         build.weather_csv(Path(__file__), "Seattle")
+
+
+def hourly_lines(missing: tuple[int, ...] = (), **changes: str) -> str:
+    """Six hours across the clocks' change in spring, all airports; ``changes`` of the EWR rows."""
+    lines = ["origin,year,month,day,hour,temp,humid,time_hour"]
+    for airport in ("LGA", "EWR", "JFK"):
+        for k, hour in enumerate((0, 1, 3, 4, 5, 6)):
+            row = {
+                "date": f"2013,3,10,{hour}",
+                "temp": f"{32 + 1.8 * (k * k) / 10:.2f}",
+                "humid": f"{50 + k}.5",
+                "time": f"2013-03-10T{k + 5:02d}:00:00Z",
+            }
+            if airport == "EWR" and k == 2:
+                row |= changes
+            if not (airport == "EWR" and k in missing):
+                lines.append(",".join([airport, *row.values()]))
+    return "\n".join(lines) + "\n"
+
+
+def test_builder_of_hourly_weather_turns_back_to_celsius_and_fills_in(build, tmp_path):
+    def built(**options):
+        files = {build.HOURLY_FILE: hourly_lines(**options)}
+        lines = build.hourly_csv(made_up_tar(tmp_path, "n.tar.gz", files)).decode().splitlines()
+        return lines[0], [line.split(",") for line in lines[1:]]
+
+    header, rows = built()
+    assert header == "time,EWR_temp,EWR_humid,JFK_temp,JFK_humid,LGA_temp,LGA_humid"
+    assert [row[0] for row in rows] == [f"2013-03-10T{hour:02d}:00Z" for hour in range(5, 11)]
+    assert [row[1] for row in rows] == ["0.0", "0.1", "0.4", "0.9", "1.6", "2.5"]
+    assert [row[2] for row in rows] == [f"{50 + k}.50" for k in range(6)]
+    # Two hours are missing in one column: its neighbours 0.1 and 1.6 are joined by a line.
+    _, filled = built(missing=(2, 3))
+    assert [row[1] for row in filled] == ["0.0", "0.1", "0.6", "1.1", "1.6", "2.5"]
+    assert [row[3] for row in filled] == [row[3] for row in rows]
+    _, filled = built(temp="NA", humid="NA")
+    assert (filled[2][1], filled[2][2]) == ("0.5", "52.50")
+    _, inner = built(missing=(0,))  # nothing is extrapolated
+    assert inner == rows[1:]
+
+
+def test_builder_of_hourly_weather_leaves_out_an_hour_that_cannot_be(build, tmp_path, monkeypatch):
+    monkeypatch.setattr(build, "WRONG_HOURS", {("EWR", "2013-03-10T07:00:00Z")})
+    files = {build.HOURLY_FILE: hourly_lines(temp="-40.00")}
+    lines = build.hourly_csv(made_up_tar(tmp_path, "n.tar.gz", files)).decode().splitlines()
+    assert lines[3].split(",")[1:3] == ["0.5", "52.50"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"date": "2013,3,10,2"}, "EWR at 2013-03-10T07:00:00Z is not the hour of its local date"),
+        (
+            {"time": "2013-03-10T06:00:00Z", "date": "2013,3,10,1"},
+            "has EWR at 2013-03-10T06:00:00Z; expected each hour once an airport",
+        ),
+        ({"temp": "33.00"}, "33.00 °F is no tenth of 1 °C"),
+    ],
+)
+def test_builder_of_hourly_weather_refuses_what_it_does_not_know(
+    build, tmp_path, changes, sentence
+):
+    files = {build.HOURLY_FILE: hourly_lines(**changes)}
+    with pytest.raises(ValueError, match=re.escape(sentence)):
+        build.hourly_csv(made_up_tar(tmp_path, "n.tar.gz", files))
+    files = {build.HOURLY_FILE: "origin,temp\nEWR,1\n"}
+    with pytest.raises(ValueError, match="has no column day, hour, humid"):
+        build.hourly_csv(made_up_tar(tmp_path, "n.tar.gz", files))
 
 
 def test_builder_of_the_river_takes_a_row_a_day_in_the_gauges_units(build, tmp_path):

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from tests.tables import DAYS, OPEN, PLAIN, ROWS, VALUES, VOLUME, days, quoted, text, write
-from utils.datasets import load_stock, load_weather, read_csv
+from utils.datasets import load_hourly_weather, load_stock, load_weather, read_csv
 from utils.datasets.files import verified
 from utils.datasets.tables import carriers
 
@@ -145,6 +145,7 @@ def test_shipped_files_are_read_as_the_reader_reads_them():
         (load_stock("IBM"), "IBM.csv"),
         (load_weather("Seattle"), "seattle_weather.csv"),
         (load_weather("New York"), "new_york_weather.csv"),
+        (load_hourly_weather(), "nyc_hourly.csv"),
     ):
         again = read_csv(verified(file))
         np.testing.assert_array_equal(again.values, series.values)

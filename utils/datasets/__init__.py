@@ -6,6 +6,8 @@ from utils.datasets.csv_file import read_csv
 from utils.datasets.fashion import FASHION_CLASSES, Images, load_fashion
 from utils.datasets.files import CHECKSUMS, DATA_FOLDER, verified
 from utils.datasets.frames import Layout, as_series
+from utils.datasets.hourly import HOURLY_SOURCE, load_hourly_weather
+from utils.datasets.paper_sines import code_sines, paper_sines
 from utils.datasets.scaling import Scaler
 from utils.datasets.series import Series
 from utils.datasets.speech import Utterances, load_vowels
@@ -29,6 +31,7 @@ __all__ = [
     "DATA_FOLDER",
     "FASHION_CLASSES",
     "HEARTBEATS_RATE",
+    "HOURLY_SOURCE",
     "RIVER_AREA",
     "RIVER_SOURCE",
     "STOCKS",
@@ -42,11 +45,13 @@ __all__ = [
     "Series",
     "Utterances",
     "as_series",
+    "code_sines",
     "forecast_windows",
     "load_chorales",
     "load_dates",
     "load_fashion",
     "load_heartbeats",
+    "load_hourly_weather",
     "load_names",
     "load_play",
     "load_quatrains",
@@ -55,6 +60,7 @@ __all__ = [
     "load_stock",
     "load_vowels",
     "load_weather",
+    "paper_sines",
     "read_csv",
     "sliding_windows",
     "verified",

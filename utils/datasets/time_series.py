@@ -72,7 +72,11 @@ def _shipped(file: str, name: str, units: tuple[str, ...], source: str) -> Serie
 
 
 def load_sines(count: int = SINES, time: int = 24) -> np.ndarray:
-    """Return the simulated sines of the TimeGAN paper (NeurIPS 2019, section 5.1).
+    """Return the simulated sines of TimeGAN as its published *code* draws them (NeurIPS 2019).
+
+    The paper's *text* (section 5.2) defines others, sin(2πηt + θ) with η from U[0, 1] and θ from
+    U[−π, π]: ``paper_sines`` returns those. To which of the two the paper's scores belong is not
+    known.
 
     Feature k of example i is ``(sin(f·j + p) + 1) / 2`` at the steps j = 0, …, time − 1, with a
     frequency f and a phase p of its own, both drawn once from U(0, 0.1) and kept in
