@@ -8,6 +8,7 @@ from utils.evaluation.facts import (
     within_spread,
 )
 from utils.evaluation.images import ModeCoverage, coverage, frechet_distance, mode_coverage
+from utils.evaluation.lstm_judge import lstm_discriminative_score
 from utils.evaluation.memorisation import memorisation_ratio, nearest_distances
 from utils.evaluation.scores import (
     STRONG_JUDGE,
@@ -36,6 +37,7 @@ __all__ = [
     "coverage",
     "discriminative_score",
     "frechet_distance",
+    "lstm_discriminative_score",
     "maximum_mean_discrepancy",
     "memorisation_ratio",
     "mode_coverage",
