@@ -72,7 +72,7 @@ def test_the_weights_start_as_keras_starts_them(judge):
 
 def test_the_judge_tells_apart_what_differs_in_order_only():
     rng = np.random.default_rng(2)
-    steps = rng.normal(size=(300, 20, 2))
+    steps = rng.normal(0.5, 1, size=(300, 20, 2))
     real, fake = np.cumsum(steps, axis=1), np.cumsum(steps, axis=1)[:, ::-1]
     options = SHORT | {"steps": 300, "units": 8, "learning_rate": 1e-2}
     assert evaluation.lstm_discriminative_score(real, fake, **options).mean > 0.3
