@@ -1,9 +1,14 @@
 """How good is the LSTM-GAN? Scores, floors, baselines, ablations: written to quality.json and .md.
 
-    .venv/bin/python -m benchmarks.quality    all rows that are missing; --fresh: all rows
+    .venv/bin/python -m benchmarks.quality               all rows that are missing
+    .venv/bin/python -m benchmarks.quality --fresh       all rows anew, whatever the file has
+    .venv/bin/python -m benchmarks.quality --failures    ten seeds of the LSTM-GAN on every set
 
-Every row is a job of its own, on one core; rows that are in the file already are kept, so that a
-stopped run goes on. All of them take about an hour and a half on two cores.
+Every row is a job of its own, on one core; a row that the file has already is kept if it is of the
+same data, judges and settings, so that a stopped run goes on. What the settings do not show, such
+as a change in the networks, is for --fresh, which --kinds, --sets and --models narrow down. All of
+it takes several hours on two cores. The LSTM-GAN is ``LstmGan.fit`` and ``sample``, as users get
+it. Data sets are in benchmarks/sets.py, the table of the ablation in benchmarks/ablation.py.
 """
 
 from __future__ import annotations
@@ -11,6 +16,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import functools
+import hashlib
 import json
 import multiprocessing
 import os
@@ -26,184 +32,22 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from utils import datasets, evaluation, files, lstm_gan, runtime
-from utils.datasets import Scaler, sliding_windows
-from utils.lessons import remedies
-from utils.lstm_gan import NormalScores, Preconditioner
+from benchmarks import ablation
+from benchmarks.models import MODELS, our_gan
+from benchmarks.sets import LONG, SETS, identity, load, without_the_last
+from utils import evaluation, files, lstm_gan, runtime
+from utils.lstm_gan.preparation import prepare
 
 HERE = Path(__file__).resolve().parent
-SETS = ("Sines", "GOOG", "IBM", "GOOG, 64 days")
 JUDGES = {"discriminative": 10, "strong": 4, "predictive": 5}
+FEW = {"discriminative": 3, "strong": 2, "predictive": 0}  # of the check for failures
+SEEDS, FAILURE_SEEDS = 5, 10
 LAST_SHARE = 0.2  # of the rows, held out at the end of time for the memorisation ratio
-BLOCK = 8  # rows that the block bootstraps keep together
+# A run has failed if the standard judge is right on six of ten, or a column lost a third of its
+# standard deviation or gained half.
+FAILED_SCORE, SPREADS = 0.1, (2 / 3, 1.5)
 
 Row = dict[str, Any]
-Generated = tuple[np.ndarray, float | None]  # windows in the data's units, seconds of training
-
-
-@dataclasses.dataclass(frozen=True)
-class Task:
-    """A data set as the models get it: its rows, its windows (windows, time, features)."""
-
-    sequences: np.ndarray  # (sequences, time, features)
-    real: np.ndarray
-    columns: tuple[str, ...]
-    prices: bool
-
-
-@functools.cache
-def load(name: str) -> Task:
-    """Return a data set of ``SETS``."""
-    if name == "Sines":
-        waves = datasets.load_sines()
-        return Task(waves, waves, tuple(f"wave {k + 1}" for k in range(waves.shape[2])), False)
-    symbol, _, length = name.partition(", ")
-    series = datasets.load_stock(symbol)
-    real = sliding_windows(series.values, int(length.split()[0]) if length else 24)
-    return Task(series.values[np.newaxis], real, series.columns, True)
-
-
-# ── Models ────────────────────────────────────────────────────────────────────────────────────
-
-
-def our_gan(task: Task, seed: int, **changes: Any) -> Generated:
-    """Return windows of the recipe; ``changes`` are settings of ``TrainingConfig``."""
-    start = time.perf_counter()
-    preconditioner = Preconditioner(task.real.shape[1]).fit(task.sequences)
-    config = lstm_gan.TrainingConfig(seed=seed, **changes)
-    trainer = lstm_gan.build(preconditioner, preconditioner.transform(task.real), config)
-    trainer.train()
-    _, samples = lstm_gan.generate(trainer, preconditioner, len(task.real))
-    return samples, time.perf_counter() - start
-
-
-def rcgan_style(task: Task, seed: int) -> Generated:
-    """Return windows of a plain LSTM-GAN, in the manner of RCGAN (Esteban et al. 2017).
-
-    Windows scaled to [0, 1] by column, fresh latents at every time step, cross-entropy, a sigmoid
-    at the output; as many layers, units and steps as ours.
-    """
-    start = time.perf_counter()
-    scaler = Scaler.min_max(task.real)
-    config = lstm_gan.TrainingConfig(
-        seed=seed,
-        learning_rate=1e-3,
-        cosine_alpha=1.0,
-        beta_1=0.5,
-        beta_2=0.999,
-        loss="non_saturating",
-        gp_weight=0.0,
-        ema_decay=0.0,
-        static=0,
-        dynamic=16,
-    )
-    window, features = task.real.shape[1:]
-    generator = lstm_gan.lstm_generator(
-        window, config.latent, features, skip=False, activation="sigmoid", seed=seed
-    )
-    discriminator = lstm_gan.lstm_discriminator(
-        window, features, running_sum=False, seed=seed + 5000
-    )
-    windows = scaler.transform(task.real).astype(np.float32)
-    trainer = lstm_gan.GanTrainer(generator, discriminator, windows, config)
-    trainer.train()
-    samples = scaler.inverse_transform(trainer.sample(len(task.real), seed=2).astype(np.float64))
-    return samples, time.perf_counter() - start
-
-
-def var_bootstrap(task: Task, seed: int, block: int = 1) -> Generated:
-    """Return windows of the vector autoregression with resampled innovations."""
-    preconditioner = Preconditioner(task.real.shape[1]).fit(task.sequences)
-    normal_scores = preconditioner.transform(task.real)
-    drawn = evaluation.bootstrap_innovations(normal_scores, len(normal_scores), seed, block=block)
-    return preconditioner.inverse_transform(drawn), None
-
-
-def block_bootstrap(task: Task, seed: int) -> Generated:
-    """Return windows glued from blocks of real rows."""
-    sequences = task.sequences if len(task.sequences) > 1 else task.sequences[0]
-    window, count = task.real.shape[1], len(task.real)
-    return evaluation.block_bootstrap(sequences, window, count, block=BLOCK, seed=seed), None
-
-
-MODELS: dict[str, Callable[[Task, int], Generated]] = {
-    "LSTM-GAN": our_gan,
-    "RCGAN style": rcgan_style,
-    "VAR bootstrap": var_bootstrap,
-    "VAR block bootstrap": functools.partial(var_bootstrap, block=BLOCK),
-    "block bootstrap": block_bootstrap,
-}
-
-# ── Ablation: the recipe with one ingredient taken away, or one put in its place ───────────────
-
-SETTINGS: dict[str, dict[str, Any]] = {
-    "nothing": {},
-    "static latents": {"static": 0, "dynamic": 16},
-    "relativistic loss (non-saturating instead)": {"loss": "non_saturating"},
-    "penalty": {"gp_weight": 0.0},
-    "penalty on a quarter only (on all instead)": {"gp_fraction": 1.0},
-    "averaged weights": {"ema_decay": 0.0},
-    "falling learning rate": {"cosine_alpha": 1.0},
-}
-PARTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
-    # of the generator, of the discriminator
-    "skip": ({"skip": False}, {}),
-    "scaled noise": ({"scaled_noise": 0}, {}),
-    "standardised output": ({"batch_normalised": False}, {}),
-    "view of the level": ({}, {"level": None}),
-    "view of the running sum": ({}, {"running_sum": False}),
-    "view of sizes": ({}, {"sizes": False}),
-    "no minibatch statistics (with them instead)": ({}, {"minibatch": True}),
-}
-STEPS_OF_THE_DATA = ("margin calibration", "preconditioner")
-
-
-def ablated(task: Task, seed: int, removed: str) -> Generated:
-    """Return windows of the recipe without one of its ingredients."""
-    if removed in SETTINGS:
-        return our_gan(task, seed, **SETTINGS[removed])
-    start = time.perf_counter()
-    window, count = task.real.shape[1], len(task.real)
-    of_generator, of_discriminator = PARTS.get(removed, ({}, {}))
-    config = lstm_gan.TrainingConfig(seed=seed)
-    if removed == "preconditioner":  # standardised columns, their margins as normal scores
-        margins = NormalScores().fit(task.real)
-        normal_scores, level = margins.transform(task.real).astype(np.float32), None
-        of_discriminator = {"level": None}
-    else:
-        preconditioner = Preconditioner(window).fit(task.sequences)
-        normal_scores, level = preconditioner.transform(task.real), preconditioner.level_map(window)
-    components = normal_scores.shape[2]
-    options = {
-        "scaled_noise": config.dynamic,
-        "batch_normalised": True,
-        "seed": seed,
-    } | of_generator
-    generator = lstm_gan.lstm_generator(window, config.latent, components, **options)
-    views = {"sizes": True, "level": level, "seed": seed + 5000} | of_discriminator
-    minibatch = views.pop("minibatch", False)
-    discriminator = lstm_gan.lstm_discriminator(window, components, **views)
-    if minibatch:
-        discriminator = _with_minibatch_std(discriminator)
-    trainer = lstm_gan.GanTrainer(generator, discriminator, normal_scores, config)
-    trainer.train()
-    if removed == "preconditioner":
-        calibration = NormalScores().fit(trainer.sample(20_000, seed=1))
-        samples = margins.inverse_transform(calibration.transform(trainer.sample(count, seed=2)))
-    elif removed == "margin calibration":
-        samples = preconditioner.inverse_transform(trainer.sample(count, seed=2))
-    else:
-        _, samples = lstm_gan.generate(trainer, preconditioner, count)
-    return samples, time.perf_counter() - start
-
-
-def _with_minibatch_std(discriminator: keras.Model) -> keras.Model:
-    summary = discriminator.get_layer("summary").output
-    pooled = keras.layers.Lambda(remedies.minibatch_std, name="minibatch_std")(summary)
-    logits = keras.layers.Dense(
-        1, kernel_initializer=keras.initializers.GlorotUniform(seed=9000), name="logit_of_batch"
-    )(pooled)
-    return keras.Model(discriminator.input, logits)
 
 
 # ── Jobs ──────────────────────────────────────────────────────────────────────────────────────
@@ -218,9 +62,10 @@ def scores(real: np.ndarray, fake: np.ndarray, judges: dict[str, int], seed: int
     ).values
     if judges["strong"]:
         row["strong"] = evaluation.discriminative_score(real, fake, seed=seed, **strong).values
-    row["predictive"] = evaluation.predictive_score(
-        real, fake, repeats=judges["predictive"], seed=seed
-    ).values
+    if judges["predictive"]:
+        row["predictive"] = evaluation.predictive_score(
+            real, fake, repeats=judges["predictive"], seed=seed
+        ).values
     return {name: [round(float(value), 5) for value in values] for name, values in row.items()}
 
 
@@ -228,7 +73,8 @@ def scores(real: np.ndarray, fake: np.ndarray, judges: dict[str, int], seed: int
 def _spread(name: str) -> pd.Series:
     task = load(name)
     options = {"columns": task.columns, "logarithms": task.prices}
-    return evaluation.real_spread(task.real, block=None if task.prices else 1, **options)
+    block = None if len(task.sequences) == 1 else 1  # windows of one series overlap
+    return evaluation.real_spread(task.real, block=block, **options)
 
 
 def facts(name: str, fake: np.ndarray) -> Row:
@@ -252,23 +98,35 @@ def score_job(job: Row) -> Row:
         return job | row | {"seconds": None, "memorisation": None}
     fake, seconds = MODELS[job["model"]](task, seed)
     row = job | scores(real, fake, job["judges"], seed) | facts(job["data"], fake)
+    row |= {"spreads": spreads(real, fake)}
     return row | {"seconds": seconds and round(seconds, 1), "memorisation": None}
+
+
+def spreads(real: np.ndarray, fake: np.ndarray) -> list[float]:
+    """Return each column's standard deviation over all windows, generated to real."""
+    ratio = fake.std(axis=(0, 1)) / real.std(axis=(0, 1))
+    return [round(float(value), 3) for value in ratio]
+
+
+def failure_job(job: Row) -> Row:
+    """Return a row of one more seed of the LSTM-GAN, judged by few: did the run fail?"""
+    task = load(job["data"])
+    fake, seconds = our_gan(task, job["seed"])
+    row = job | scores(task.real, fake, job["judges"], job["seed"])
+    return row | {"spreads": spreads(task.real, fake), "seconds": round(seconds or 0, 1)}
+
+
+def failed(row: Row) -> bool:
+    """Return whether a run of the LSTM-GAN is one that no user should get."""
+    low, high = SPREADS
+    apart = np.mean(row["discriminative"]) > FAILED_SCORE
+    return bool(apart or min(row["spreads"]) < low or max(row["spreads"]) > high)
 
 
 def memorisation_job(job: Row) -> Row:
     """Return the nearest-neighbour ratio of a model that never saw the last part of the rows."""
     whole, seed = load(job["data"]), job["seed"]
-    window = whole.real.shape[1]
-    if len(whole.sequences) > 1:
-        cut = int(len(whole.sequences) * (1 - LAST_SHARE))
-        past, future = whole.sequences[:cut], whole.sequences[cut:]
-        task, held_out = Task(past, past, whole.columns, whole.prices), future
-    else:
-        rows = whole.sequences[0]
-        cut = int(len(rows) * (1 - LAST_SHARE))
-        past = sliding_windows(rows[:cut], window)
-        task = Task(rows[np.newaxis, :cut], past, whole.columns, whole.prices)
-        held_out = sliding_windows(rows[cut:], window)
+    task, held_out = without_the_last(whole, LAST_SHARE)
     fake, _ = MODELS[job["model"]](task, seed)
     # Prices reach heights in the last years that they never had: compare how windows move, by
     # relative changes. A copy has the distance 0 in any representation.
@@ -285,7 +143,7 @@ def _log_returns(windows: np.ndarray) -> np.ndarray:
 def ablation_job(job: Row) -> Row:
     """Return a row of the ablation table."""
     task = load(job["data"])
-    fake, seconds = ablated(task, job["seed"], job["removed"])
+    fake, seconds = ablation.ablated(task, job["seed"], ablation.CHANGES[job["removed"]])
     row = job | scores(task.real, fake, job["judges"], job["seed"])
     return row | {"seconds": round(seconds, 1)}
 
@@ -294,16 +152,19 @@ def time_job(job: Row) -> Row:
     """Return the discriminative score as training goes on, against the seconds spent training."""
     task = load(job["data"])
     start = time.perf_counter()
-    preconditioner = Preconditioner(task.real.shape[1]).fit(task.sequences)
+    prepared = prepare(task.series, task.real.shape[1])
     config = lstm_gan.TrainingConfig(seed=job["seed"])
-    trainer = lstm_gan.build(preconditioner, preconditioner.transform(task.real), config)
+    trainer = lstm_gan.build(prepared.preconditioner, prepared.normal_scores, config)
     spent, seconds, values = time.perf_counter() - start, [], []
     steps = [*range(50, 500, 50), *range(500, config.steps + 1, 250)]
     for step in steps:
         start = time.perf_counter()
         trainer.train(step)
         spent += time.perf_counter() - start
-        _, fake = lstm_gan.generate(trainer, preconditioner, len(task.real))
+        _, encoded = lstm_gan.generate(trainer, prepared.preconditioner, len(task.real))
+        if prepared.structure.needs_calibration:
+            prepared.structure.calibrate(encoded)
+        fake = prepared.structure.decode(encoded)
         score = evaluation.discriminative_score(task.real, fake, repeats=5, seed=job["seed"])
         seconds.append(round(spent, 1))
         values.append(round(score.mean, 5))
@@ -322,51 +183,110 @@ KINDS: dict[str, Callable[[Row], Row]] = {
     "memorisation": memorisation_job,
     "ablation": ablation_job,
     "time_to_quality": time_job,
+    "failures": failure_job,
 }
 
 
-def jobs(kinds: Sequence[str], sets: Sequence[str], seeds: int) -> list[tuple[str, Row]]:
-    """Return every job, the most important first."""
+def jobs(
+    kinds: Sequence[str], sets: Sequence[str], seeds: int, models: Sequence[str] | None = None
+) -> list[tuple[str, Row]]:
+    """Return every job, the most important first; ``models`` narrows down those of a model."""
     planned: list[tuple[str, Row]] = []
-    few = {"discriminative": 10, "strong": 2, "predictive": 3}
 
-    def plan(model: str, name: str, count: int, judges: dict[str, int]) -> None:
-        for seed in range(1, count + 1):
-            row = {"data": name, "model": model, "seed": seed, "judges": judges}
-            planned.append(("scores", row))
+    def plan(model: str, names: Sequence[str], count: int) -> None:
+        for name in names:
+            for seed in range(1, count + 1):
+                job = {"data": name, "model": model, "seed": seed, "judges": JUDGES}
+                planned.append(("scores", job))
 
-    short = [name for name in sets if "64" not in name]
-    long = [name for name in sets if "64" in name]
-    for name in short:
-        plan("LSTM-GAN", name, seeds, JUDGES)
-        plan("VAR bootstrap", name, 1, JUDGES)
-        plan("real against real", name, 3, few)
+    short = [name for name in SETS if name not in LONG]
+    plan("LSTM-GAN", SETS, seeds)
+    plan("VAR bootstrap", SETS, 1)
+    plan("real against real", SETS, 3)
     planned += [
         ("memorisation", {"data": name, "model": model, "seed": 1})
         for name in short
         for model in ("LSTM-GAN", "VAR bootstrap")
     ]
-    for removed in [*SETTINGS, *PARTS, *STEPS_OF_THE_DATA]:
-        planned.append(("ablation", {"removed": removed, "data": "GOOG", "seed": 1, "judges": few}))
-    for name in short:
-        for model in ("RCGAN style", "VAR block bootstrap", "block bootstrap"):
-            plan(model, name, 1, few)
+    planned += [
+        ("ablation", {"removed": removed, "data": "GOOG", "seed": seed, "judges": JUDGES})
+        for seed in range(1, seeds + 1)
+        for removed in ablation.CHANGES
+    ]
+    for model in ("RCGAN style", "VAR block bootstrap", "block bootstrap"):
+        plan(model, short, 1)
     planned.append(("time_to_quality", {"data": "GOOG", "seed": 1}))
-    for name in long:
-        for model in ("LSTM-GAN", "VAR bootstrap", "real against real"):
-            plan(model, name, 2 if model == "LSTM-GAN" else 1, few)
-    return [(kind, job) for kind, job in planned if kind in kinds and job["data"] in sets]
+    planned += [
+        ("failures", {"data": name, "model": "LSTM-GAN", "seed": seed, "judges": FEW})
+        for name in SETS
+        for seed in range(seeds + 1, FAILURE_SEEDS + 1)
+    ]
+    return [
+        (kind, job | {"identity": identity_of(kind, job)})
+        for kind, job in planned
+        if kind in kinds
+        and job["data"] in sets
+        and (models is None or job.get("model", "LSTM-GAN") in models)
+    ]
+
+
+def identity_of(kind: str, job: Row) -> str:
+    """Return a short SHA-256 of the data, the judges and the settings that a row depends on.
+
+    A row in the file with another identity is stale: it is left out, and measured anew.
+    """
+    of = [kind, identity(job["data"]), job.get("judges"), evaluation.STRONG_JUDGE]
+    if job.get("model") in (None, "LSTM-GAN"):
+        of.append(dataclasses.asdict(lstm_gan.TrainingConfig()))
+    if "removed" in job:
+        of.append(dataclasses.asdict(ablation.CHANGES[job["removed"]]))
+    return hashlib.sha256(json.dumps(of, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def current(results: Row) -> Row:
+    """Return the results without rows that are of other data, judges or settings than today's."""
+
+    def good(kind: str, row: Row) -> bool:
+        known = row.get("data") in SETS and row.get("removed", ablation.NOTHING) in ablation.CHANGES
+        return known and row.get("identity") == identity_of(kind, row)
+
+    kept: Row = {}
+    for kind in KINDS:
+        if kind == "time_to_quality":
+            row = results.get(kind) or {}
+            kept[kind] = row if row and good(kind, row) else {}
+        else:
+            kept[kind] = [row for row in results.get(kind, []) if good(kind, row)]
+    return results | kept
 
 
 def run_job(kind: str, job: Row) -> tuple[str, Row]:
     """Run one job in its own process, on one core."""
     runtime.reproducible(job["seed"])
-    return kind, KINDS[kind](job)
+    return kind, KINDS[kind](job) | {"versions": versions()}
 
 
 def _one_core() -> None:
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
+
+
+def versions() -> str:
+    """Return what a row was made with."""
+    packages = (("TensorFlow", tf), ("Keras", keras), ("NumPy", np))
+    named = [f"{name} {package.__version__}" for name, package in packages]
+    return ", ".join([f"Python {platform.python_version()}", *named])
+
+
+def machine() -> str:
+    """Return what the jobs run on."""
+    model = platform.machine()
+    about = Path("/proc/cpuinfo")  # Linux; elsewhere the architecture has to do
+    if about.exists():
+        lines = about.read_text(encoding="utf-8").splitlines()
+        named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+        model = f"{named[0]}, {model}" if named else model
+    return f"{os.cpu_count()} CPU cores ({model}), one job a core"
 
 
 # ── Results ───────────────────────────────────────────────────────────────────────────────────
@@ -383,6 +303,7 @@ def described(name: str) -> Row:
         "chance_bound": round(evaluation.chance_bound(test_size), 5),
         "features": real.shape[2],
         "length": real.shape[1],
+        "sha256": identity(name),
     }
 
 
@@ -403,6 +324,9 @@ def markdown(results: Row) -> str:
     """Return the tables of quality.md."""
     lines = ["# Quality", "", "Written by `benchmarks/quality.py`; do not edit.", ""]
     lines += [f"Machine: {results['machine']}.", ""]
+    rows = [row for kind in ("scores", "ablation") for row in results[kind]]
+    for made_with in dict.fromkeys(row["versions"] for row in rows):
+        lines += [f"Made with {made_with}.", ""]
     lines.append("Mean over seeds ± standard deviation over seeds, each seed the mean of its")
     lines += [
         "judges. Bound: what a perfect generator stays under 95 % of the time, by chance.",
@@ -436,12 +360,14 @@ def markdown(results: Row) -> str:
                     f"Nearest-neighbour ratio, {row['model']}, last fifth held out: {ratio}.",
                 ]
         lines.append("")
+    lines += _failures(results)
     lines += ["## Ablation", "", "GOOG; one ingredient removed at a time.", ""]
     lines += [
         "| removed | seeds | discriminative | strong judge | predictive |",
         "|---|---|---|---|---|",
     ]
-    for removed in dict.fromkeys(row["removed"] for row in results["ablation"]):
+    done = {row["removed"] for row in results["ablation"]}
+    for removed in [name for name in ablation.CHANGES if name in done]:
         own = [row for row in results["ablation"] if row["removed"] == removed]
         lines.append(f"| {removed} | {len(own)} | {' | '.join(_mean(own, w) for w in JUDGES)} |")
     timed = results["time_to_quality"]
@@ -452,31 +378,83 @@ def markdown(results: Row) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _failures(results: Row) -> list[str]:
+    """Return the lines on runs that failed: of the seeds in the tables, and of more where run."""
+    runs = [row for row in results["scores"] if row["model"] == "LSTM-GAN"]
+    runs += results["failures"]
+    if not runs:
+        return []
+    low, high = SPREADS
+    lines = ["## Failures", ""]
+    lines.append(
+        f"A run of the LSTM-GAN has failed if the standard judge scores over {FAILED_SCORE}, or a "
+        f"column has less than {low:.2f} or more than {high:.2f} times its standard deviation."
+    )
+    lines += ["", "| data | seeds | failed | worst strong judge | mean | spreads |"]
+    lines.append("|---|---|---|---|---|---|")
+    for name in SETS:
+        own = [row for row in runs if row["data"] == name]
+        if not own:
+            continue
+        strong = [float(np.mean(row["strong"])) for row in own]
+        ratios = [ratio for row in own for ratio in row["spreads"]]
+        bad = sorted(row["seed"] for row in own if failed(row))
+        said = f"{len(bad)} (seeds {', '.join(map(str, bad))})" if bad else "0"
+        lines.append(
+            f"| {name} | {len(own)} | {said} | {max(strong):.3f} | {np.mean(strong):.3f} | "
+            f"{min(ratios):.2f} to {max(ratios):.2f} |"
+        )
+    return [*lines, ""]
+
+
+def write(folder: Path, results: Row) -> None:
+    """Write quality.json and quality.md."""
+    done = {row["data"] for row in results["scores"]}
+    results["data"] = {name: described(name) for name in SETS if name in done}
+    text = json.dumps(results, indent=1, ensure_ascii=False) + "\n"
+    files.write_text(folder / "quality.json", text)
+    files.write_text(folder / "quality.md", markdown(results))
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the jobs that are missing and write the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
-    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS))
+    usual = [kind for kind in KINDS if kind != "failures"]
+    models = [*MODELS, "real against real"]
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=usual)
     parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
-    parser.add_argument("--seeds", type=int, default=5, help="of the generator (default: 5)")
+    parser.add_argument("--models", nargs="+", choices=models, help="default: all")
+    parser.add_argument("--seeds", type=int, default=SEEDS, help=f"default: {SEEDS}")
     parser.add_argument("--workers", type=int, default=os.cpu_count(), help="jobs at a time")
-    parser.add_argument("--fresh", action="store_true", help="forget the rows in the file")
+    parser.add_argument(
+        "--failures", action="store_true", help=f"nothing but {FAILURE_SEEDS} seeds of the LSTM-GAN"
+    )
+    parser.add_argument("--fresh", action="store_true", help="run what is in the file anew, too")
     parser.add_argument("--out", type=Path, default=HERE, help="folder of the results")
     options = parser.parse_args(arguments)
     if min(options.seeds, options.workers) < 1:
         parser.error("--seeds and --workers must be at least 1.")
+    kinds = ["scores", "failures"] if options.failures else options.kinds
+    chosen = ["LSTM-GAN"] if options.failures else options.models
     path = options.out / "quality.json"
-    results: Row = {"scores": [], "memorisation": [], "ablation": [], "time_to_quality": {}}
-    if path.exists() and not options.fresh:
-        results |= json.loads(path.read_text(encoding="utf-8"))
-    results["machine"] = f"{os.cpu_count()} CPU cores ({platform.machine()}), one job a core"
+    found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    results = current(found)
+    results["machine"] = machine()
     config = dataclasses.asdict(lstm_gan.TrainingConfig())
     results["protocol"] = {"judges": JUDGES, "strong_judge": evaluation.STRONG_JUDGE, "gan": config}
-    results["data"] = {name: described(name) for name in SETS}
+    planned = jobs(kinds, options.sets, options.seeds, chosen)
+    asked = {_key(kind, job) for kind, job in planned}
+    if options.fresh:
+        for kind in KINDS:
+            if kind != "time_to_quality":
+                results[kind] = [row for row in results[kind] if _key(kind, row) not in asked]
+            elif any(k == kind for k, _ in planned):
+                results[kind] = {}
     done = {_key(kind, row) for kind in KINDS if kind != "time_to_quality" for row in results[kind]}
-    todo = [(k, job) for k, job in jobs(options.kinds, options.sets, options.seeds)]
-    todo = [(k, job) for k, job in todo if _key(k, job) not in done]
+    todo = [(kind, job) for kind, job in planned if _key(kind, job) not in done]
     if results["time_to_quality"]:
-        todo = [(k, job) for k, job in todo if k != "time_to_quality"]
+        todo = [(kind, job) for kind, job in todo if kind != "time_to_quality"]
+    write(options.out, results)
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(
         options.workers, mp_context=context, initializer=_one_core, max_tasks_per_child=1
@@ -488,8 +466,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 results[kind] = row
             else:
                 results[kind] = sorted([*results[kind], row], key=lambda r: _key(kind, r))
-            files.write_text(path, json.dumps(results, indent=1, ensure_ascii=False) + "\n")
-            files.write_text(options.out / "quality.md", markdown(results))
+            write(options.out, results)
     return 0
 
 

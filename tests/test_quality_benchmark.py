@@ -1,12 +1,14 @@
 """The quality benchmark: its plan of jobs, its rows, its tables."""
 
+import dataclasses
 import functools
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
-from benchmarks import quality
+from benchmarks import ablation, models, quality, sets
 from utils import evaluation, lstm_gan
 
 
@@ -15,18 +17,152 @@ def test_the_plan_names_every_row_once():
     keys = [quality._key(kind, job) for kind, job in planned]
     assert len(set(keys)) == len(keys)
     gans = [job for kind, job in planned if kind == "scores" and job["model"] == "LSTM-GAN"]
-    for name in ("Sines", "GOOG", "IBM"):
-        assert [job["seed"] for job in gans if job["data"] == name] == [1, 2, 3, 4, 5]
+    for name in quality.SETS:
+        own = [job for job in gans if job["data"] == name]
+        assert [job["seed"] for job in own] == [1, 2, 3, 4, 5]
+        assert {job["judges"]["strong"] for job in own} == {4}
+        more = [job["seed"] for k, job in planned if k == "failures" and job["data"] == name]
+        assert more == [6, 7, 8, 9, 10]
     removed = {job["removed"] for kind, job in planned if kind == "ablation"}
-    assert {"nothing", "preconditioner", "margin calibration", "penalty"} <= removed
+    assert removed == set(ablation.CHANGES)
+
+
+def test_the_plan_is_narrowed_down_by_kind_set_and_model():
+    planned = quality.jobs(["scores"], ["IBM"], 5, ["VAR bootstrap", "real against real"])
+    assert {kind for kind, _ in planned} == {"scores"}
+    assert {(job["data"], job["model"]) for _, job in planned} == {
+        ("IBM", "VAR bootstrap"),
+        ("IBM", "real against real"),
+    }
 
 
 def test_the_settings_of_the_ablation_are_the_recipes_with_one_change():
     recipe = lstm_gan.TrainingConfig()
-    for removed, changes in quality.SETTINGS.items():
-        changed = lstm_gan.TrainingConfig(**changes)
-        assert (changed == recipe) == (removed == "nothing")
+    for removed, change in ablation.CHANGES.items():
+        changed = lstm_gan.TrainingConfig(**change.settings)
+        assert (changed == recipe) == (not change.settings)
+        assert (change == ablation.Change()) == (removed == ablation.NOTHING)
         assert changed.latent == recipe.latent
+
+
+def test_a_change_of_the_ablation_reaches_the_networks_and_is_undone():
+    config = lstm_gan.TrainingConfig(seed=1)
+
+    def generator():
+        return lstm_gan.recipe.build_generator(5, 2, config)
+
+    def layers(model):
+        return [type(layer).__name__ for layer in model.layers]
+
+    usual = layers(generator())
+    with ablation.altered(ablation.Change(generator={"batch_normalised": False})):
+        changed = layers(generator())
+    assert "BatchNormalization" in " ".join(usual)
+    assert "BatchNormalization" not in " ".join(changed)
+    assert layers(generator()) == usual
+    with (
+        pytest.raises(ValueError, match="did not call lstm_discriminator: the change did nothing"),
+        ablation.altered(ablation.Change(minibatch=True)),
+    ):
+        generator()
+    with ablation.altered(ablation.Change(calibration=False)):
+        kept = lstm_gan.estimator.calibrate(None).transform(np.arange(3))
+    assert kept.tolist() == [0, 1, 2]
+
+
+def test_the_gan_of_the_benchmark_is_the_product(monkeypatch):
+    class Fake:
+        seconds_ = 12.0
+
+        def __init__(self, window, **settings):
+            self.settings = {"window": window} | settings
+
+        def fit(self, series):
+            self.fitted = series
+            return self
+
+        def sample(self, count, seed):
+            return self.fitted, self.settings, count, seed
+
+    monkeypatch.setattr(models, "LstmGan", Fake)
+    task = sets.load("hourly weather")
+    (fitted, settings, count, _), seconds = quality.our_gan(task, 3, steps=7)
+    assert fitted is task.series
+    assert settings == {"window": 24, "seed": 3, "verbose": False, "steps": 7}
+    assert (count, seconds) == (len(task.real), 12.0)
+
+
+def test_rows_of_other_data_judges_or_settings_are_not_kept(monkeypatch):
+    (kind, job), *_ = quality.jobs(["scores"], ["GOOG"], 1)
+    (_, change), *_ = quality.jobs(["ablation"], ["GOOG"], 1)
+    (_, timed), *_ = quality.jobs(["time_to_quality"], ["GOOG"], 1)
+    results = {kind: [job], "ablation": [change], "time_to_quality": timed, "machine": "a test"}
+    kept = quality.current(json.loads(json.dumps(results)))
+    assert (kept[kind], kept["ablation"], kept["time_to_quality"]) == ([job], [change], timed)
+    for stale in (
+        job | {"identity": "of other data"},
+        {name: value for name, value in job.items() if name != "identity"},
+        job | {"judges": quality.FEW},
+        job | {"data": "a set that is no more"},
+    ):
+        assert quality.current(results | {kind: [stale]})[kind] == []
+    monkeypatch.setattr(quality, "identity", lambda name: "other windows")
+    kept = quality.current(results)
+    assert (kept[kind], kept["ablation"], kept["time_to_quality"]) == ([], [], {})
+
+
+def test_a_run_that_failed_is_named():
+    good = {
+        "data": "IBM",
+        "model": "LSTM-GAN",
+        "seed": 1,
+        "discriminative": [0.01, 0.02],
+        "strong": [0.04],
+        "spreads": [0.9, 1.1],
+    }
+    runs = [good | {"seed": 2, "discriminative": [0.2, 0.1]}, good | {"seed": 7, "spreads": [0.6]}]
+    assert not quality.failed(good)
+    assert all(quality.failed(run) for run in runs)
+    text = "\n".join(quality._failures({"scores": [good, runs[0]], "failures": [runs[1]]}))
+    assert "| IBM | 3 | 2 (seeds 2, 7) | 0.040 | 0.040 | 0.60 to 1.10 |" in text
+
+
+def test_a_column_that_loses_its_spread_is_seen():
+    real = np.random.default_rng(0).normal(size=(500, 8, 2))
+    assert quality.spreads(real, real * [1, 0.5] + 3) == [1, 0.5]
+
+
+def test_missing_rows_are_run_stale_ones_replaced_and_all_written(monkeypatch, tmp_path):
+    """The pool runs in this process, so that no process has to load TensorFlow."""
+    done = []
+
+    def run_job(kind, job):
+        done.append((kind, job["model"], job["seed"]))
+        scored = {"discriminative": [0.1], "strong": [0.2], "predictive": [0.3], "spreads": [1.0]}
+        return kind, job | scored | {"versions": "a test"}
+
+    monkeypatch.setattr(quality, "run_job", run_job)
+    monkeypatch.setattr(quality, "ProcessPoolExecutor", lambda *_, **__: ThreadPoolExecutor(1))
+    options = ["--out", str(tmp_path), "--sets", "IBM", "--kinds", "scores"]
+    options += ["--models", "LSTM-GAN", "VAR bootstrap"]
+    assert quality.main([*options, "--seeds", "2"]) == 0
+    rows = [("scores", "LSTM-GAN", 1), ("scores", "LSTM-GAN", 2), ("scores", "VAR bootstrap", 1)]
+    assert done == rows
+    quality.main([*options, "--seeds", "2"])
+    assert done == rows
+    path = tmp_path / "quality.json"
+    written = json.loads(path.read_text())
+    assert set(written["data"]) == {"IBM"}
+    written["scores"][0]["identity"] = "of other data"
+    path.write_text(json.dumps(written))
+    quality.main([*options, "--seeds", "3"])
+    assert done[3:] == [rows[0], ("scores", "LSTM-GAN", 3)]
+    quality.main([*options, "--seeds", "1", "--fresh"])
+    assert done[5:] == [rows[0], rows[2]]
+    assert len(json.loads(path.read_text())["scores"]) == 4
+    assert "| LSTM-GAN | 3 | 0.100 ± 0.000 |" in (tmp_path / "quality.md").read_text()
+    with pytest.raises(SystemExit):
+        quality.main(["--seeds", "0"])
 
 
 def test_chance_is_computed_from_the_test_size():
@@ -34,6 +170,47 @@ def test_chance_is_computed_from_the_test_size():
     assert (about["windows"], about["length"], about["features"]) == (2125, 24, 6)
     assert about["test_size"] == 850
     assert about["chance_bound"] == pytest.approx(0.98 / np.sqrt(850), abs=1e-5)
+
+
+def test_sets_are_series_for_the_product_and_windows_for_the_judges():
+    for name, windows, length in (("hourly weather", 8707, 24), ("GOOG, 128 days", 2021, 128)):
+        task = sets.load(name)
+        assert task.real.shape == (windows, length, 6)
+        np.testing.assert_array_equal(task.series.values, task.sequences[0])
+        assert task.series.columns == task.columns
+    with pytest.raises(ValueError, match="There is no data set 'x'; expected one of Sines, "):
+        sets.load("x")
+
+
+@pytest.mark.parametrize("name", sets.SINES)
+def test_sines_are_independent_examples_and_the_first_goes_on_for_a_step(name):
+    task = sets.load(name)
+    assert task.real.shape == (10_000, 24, 5)
+    sequences = task.series.sequences()
+    assert [len(rows) for rows in sequences] == [25] + [24] * 9999
+    np.testing.assert_array_equal(sequences[0][:24], task.real[0])
+    np.testing.assert_array_equal(sequences[9999], task.real[9999])
+    x = sequences[0] if name != "Sines" else 2 * sequences[0] - 1
+    turn = (x[1] + x[3]) / x[2]  # 2 cos(2πη), at any time
+    np.testing.assert_allclose(x[24], turn * x[23] - x[22], atol=1e-3)
+
+
+def test_the_last_part_is_taken_from_windows_and_series_alike():
+    past, held_out = sets.without_the_last(sets.load("IBM"), 0.2)
+    assert len(past.series.values) == len(past.series.times) == 2616
+    np.testing.assert_array_equal(past.real[-1], past.series.values[-24:])
+    np.testing.assert_array_equal(held_out[0], sets.load("IBM").series.values[2616:2640])
+    past, held_out = sets.without_the_last(sets.load("Sines"), 0.2)
+    assert (len(past.real), len(held_out), len(past.series.starts)) == (8000, 2000, 8000)
+    np.testing.assert_array_equal(past.series.sequences()[-1], past.real[-1])
+
+
+def test_identity_is_of_the_data(monkeypatch):
+    assert sets.identity("GOOG") == sets.identity.__wrapped__("GOOG")
+    before = sets.identity("GOOG")
+    task = sets.load("GOOG")
+    monkeypatch.setattr(sets, "load", lambda name: dataclasses.replace(task, real=task.real + 1))
+    assert sets.identity.__wrapped__("GOOG") != before
 
 
 def test_a_memoriser_is_caught(monkeypatch):
@@ -58,15 +235,17 @@ def test_a_row_of_scores(monkeypatch):
     assert len(row["outside"]) == row["facts"] - row["facts_inside"]
     results = {
         "machine": "a test",
+        "failures": [],
         "data": {"GOOG": quality.described("GOOG")},
-        "scores": [row],
+        "scores": [row | {"versions": "Keras 0"}],
         "memorisation": [job | {"memorisation": 0.5}],
-        "ablation": [{"removed": "nothing"} | row],
+        "ablation": [{"removed": "nothing", "versions": "Keras 0"} | row],
         "time_to_quality": {"first_under_0.1": 12.0},
     }
     text = quality.markdown(json.loads(json.dumps(results)))
     assert "| VAR bootstrap | 1 | 0.200 | 0.200 | 0.200 |" in text
     assert "first under .10 after 12 s" in text
+    assert "Made with Keras 0." in text
 
 
 def _three(*_, repeats, **__):
