@@ -205,7 +205,8 @@ def markdown(results: Row) -> str:
     low, high = PUBLISHED
     lines += ["", f"## Two ways to a mean below that, on Stocks (n = {size:,})", ""]
     lines += [
-        f"Published means go down to {low} to {high}. No model is that good: none can be.",
+        f"Published means go down to {low} to {high}, below what a perfect generator averages. Its "
+        "mean over a few judges can be that low by luck: the row of one checkpoint says how often.",
         "",
     ]
     lines.append(
