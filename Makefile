@@ -74,6 +74,7 @@ notebooks: environment ## run in full the notebooks that need it, store their ou
 bench: ## measure quality (missing rows only) and speed; adds PyTorch to .venv
 	@$(MAKE) --no-print-directory environment REQUIREMENTS=requirements-bench.txt
 	$(VENV) -m benchmarks.quality $(ARGS)
+	$(VENV) -m benchmarks.sines_of_the_paper
 	$(VENV) -m benchmarks.speed
 
 gpu-check: ## check cuDNN, the same bits, speed and all lessons on this machine's NVIDIA GPU; ARGS=--no-lessons

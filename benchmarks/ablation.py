@@ -73,7 +73,7 @@ def ablated(task: Task, seed: int, change: Change) -> tuple[np.ndarray, float]:
         ValueError: for a change of the networks that the recipe does not take up.
     """
     if not change.preconditioner:
-        return _normal_scores_only(task, seed)
+        return _normal_scores_only(task, seed, change)
     with altered(change):
         gan = LstmGan(task.real.shape[1], seed=seed, verbose=False, **change.settings)
         gan.fit(task.series)
@@ -136,11 +136,11 @@ def _with_minibatch_std(discriminator: keras.Model) -> keras.Model:
     return keras.Model(discriminator.input, logits)
 
 
-def _normal_scores_only(task: Task, seed: int) -> tuple[np.ndarray, float]:
+def _normal_scores_only(task: Task, seed: int, change: Change) -> tuple[np.ndarray, float]:
     """Return windows of the recipe on columns with normal margins, without a preconditioner."""
     start = time.perf_counter()
     window = task.real.shape[1]
-    config = lstm_gan.TrainingConfig(seed=seed)
+    config = lstm_gan.TrainingConfig(seed=seed, **change.settings)
     margins = NormalScores().fit(task.real)
     normal_scores = margins.transform(task.real).astype(np.float32)
     components = normal_scores.shape[2]
