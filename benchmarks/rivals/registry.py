@@ -1,4 +1,4 @@
-"""Which rivals there are: their module, their packages, their settings and how these were chosen."""
+"""Which rivals there are: module, packages, settings and how these were chosen."""
 
 from __future__ import annotations
 

@@ -58,7 +58,9 @@ def local_bootstrap(
     lengths = np.array([len(rows) for rows in innovations])
     starts = np.cumsum(lengths) - lengths
     windows_of = np.array([len(windows) for windows in series])
-    first = np.concatenate([begin + np.arange(n) for begin, n in zip(starts, windows_of, strict=True)])
+    first = np.concatenate(
+        [begin + np.arange(n) for begin, n in zip(starts, windows_of, strict=True)]
+    )
     low, high = np.repeat(starts, windows_of), np.repeat(starts + lengths - 1, windows_of)
 
     rng = np.random.default_rng(seed)

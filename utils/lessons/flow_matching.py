@@ -2,7 +2,7 @@
 
 Used in lesson 20 and by the rivals' benchmark. A *velocity* network is trained by regression, with
 no opponent. Noise x₀ ~ N(0, 1) and a real window x₁ are joined by the straight path
-x_t = (1 − t) x₀ + t x₁, whose velocity is x₁ − x₀; the network learns the mean velocity at (x_t, t).
+x_t = (1 − t) x₀ + t x₁, whose velocity is x₁ − x₀. The network learns the mean of it at (x_t, t).
 New windows are noise carried along that velocity from t = 0 to t = 1.
 
 Source: Lipman, Chen, Ben-Hamu, Nickel, Le, "Flow Matching for Generative Modeling", ICLR 2023,
@@ -81,7 +81,9 @@ def velocity_network(window: int, features: int, units: int = 64, seed: int = 0)
     moment = keras.Input((1,), name="t")
     angles = [2 * np.pi * frequency * moment for frequency in FREQUENCIES]
     waves = [wave(angle) for angle in angles for wave in (keras.ops.sin, keras.ops.cos)]
-    clock = keras.layers.RepeatVector(window, name="clock")(keras.ops.concatenate([moment, *waves]))
+    clock = keras.layers.RepeatVector(window, name="clock")(
+        keras.ops.concatenate([moment, *waves], axis=-1)
+    )
     read = keras.layers.Concatenate(name="read")([moving, clock])
     backwards = lstm(units, seed=seed, name="backwards")(keras.ops.flip(read, axis=1))
     both = keras.layers.Concatenate(name="both")([read, keras.ops.flip(backwards, axis=1)])
