@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import subprocess
@@ -51,11 +52,11 @@ def environment(rival: Rival) -> Path:
 
 
 def pinned(rival: Rival) -> list[str]:
-    """Return the packages that a rival needs beside the course's, with their versions."""
+    """Return the packages that a rival is made of, with versions: the first ones in its file."""
     if rival.packages is None:
         return []
-    lines = rival.requirements.read_text(encoding="utf-8").splitlines()
-    return [line.strip() for line in lines if "==" in line and not line.startswith("#")]
+    lines = rival.requirements.read_text(encoding="utf-8").splitlines()[1:]
+    return list(itertools.takewhile(lambda line: not line.startswith("#"), lines))
 
 
 def run(

@@ -16,7 +16,6 @@ import numpy as np
 import tensorflow as tf
 
 from utils.datasets.scaling import Scaler
-from utils.losses import get_loss
 from utils.lstm_gan.networks import lstm, lstm_generator
 
 # What tuning.py tries.
@@ -163,7 +162,7 @@ class Rcgan:
         weights = self.generator.trainable_variables
         with tf.GradientTape() as tape:
             logits = self.discriminator(self.generator(self._latents(key)))
-            loss = get_loss("non_saturating").generator(logits, logits)
+            loss = tf.reduce_mean(tf.math.softplus(-logits))  # the non-saturating loss
         self.up.apply(tape.gradient(loss, weights), weights)
 
     def _latents(self, key: tf.Tensor) -> tf.Tensor:
