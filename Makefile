@@ -20,7 +20,7 @@ PYTEST := COURSE_PROFILE=quick $(VENV) -m pytest -q $(PARALLEL)
 
 .DEFAULT_GOAL := help
 .PHONY: help environment instructor train sample test test-units test-changed test-classroom test-colab lab \
-	lint format notebooks bench gpu-check assignments grade colab data lock clean
+	lint format notebooks bench bench-rivals gpu-check assignments grade colab data lock clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
@@ -80,6 +80,9 @@ bench: ## measure quality (missing rows only) and speed; adds PyTorch to .venv
 gpu-check: ## check cuDNN, the same bits, speed and all lessons on this machine's NVIDIA GPU; ARGS=--no-lessons
 	@$(MAKE) --no-print-directory environment REQUIREMENTS=$(or $(REQUIREMENTS),requirements-gpu.txt)
 	@$(VENV) -m benchmarks.gpu $(ARGS)
+
+bench-rivals: environment ## measure the rivals (missing rows only), each in an environment of its own
+	@$(VENV) -m benchmarks.rivals $(ARGS)
 
 assignments: instructor ## make the students' version of the assignments, in dist/assignments
 	@$(VENV) tools/classroom.py release

@@ -88,14 +88,14 @@ def test_other_windows_than_asked_for_are_refused(tmp_path, made):
 
 
 def test_a_rival_whose_package_is_missing_says_so():
-    rival = registry.Rival("dgan_gretel", "")  # in this Python, which has no such package
+    rival = registry.Rival("par_sdv", "")  # in this Python, which has no such package
     real = np.ones((4, 3, 2))
     with pytest.raises(processes.RivalFailed, match=r"status 1: .*No module named"):
         processes.run(rival, real, real, 1, 60.0, {})
 
 
 def test_a_rival_that_goes_on_for_too_long_is_stopped():
-    rival = registry.Rival("dgan_gretel", "")
+    rival = registry.Rival("par_sdv", "")
     real = np.ones((4, 3, 2))
     with pytest.raises(processes.RivalFailed, match="stopped after 0 seconds"):
         processes.run(rival, real, real, 1, 1e-4, {})
@@ -209,6 +209,9 @@ def test_the_best_settings_are_chosen(tmp_path):
     assert tuning.chosen("RCGAN tuned", "Sines", path) == {"units": 64}
     assert tuning.chosen("RCGAN tuned", "IBM", path) == {"units": 64}  # .20 against .25 over both
     assert tuning.chosen("GARCH", "GOOG", path) == {}
+    text = tuning.markdown(table)
+    assert text.index("| 0.100 | 0.300 | 0 | units 100 |") < text.index("| 0.400 | 0.200 |")
+    assert "| failed | – | 0 | units 32 |" in text
 
 
 def test_candidates_begin_with_the_published_settings_and_differ():

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+TABLE = "windows"
+
 
 def fit_and_sample(
     windows: np.ndarray,
@@ -36,7 +38,7 @@ def fit_and_sample(
     metadata = Metadata.load_from_dict(
         {
             "tables": {
-                "windows": {
+                TABLE: {
                     "columns": {"window": {"sdtype": "id"}, **columns},
                     "sequence_key": "window",
                     "sequence_index": "at",
@@ -44,7 +46,7 @@ def fit_and_sample(
             }
         }
     )
-    model = PARSynthesizer(metadata, epochs=epochs, enable_gpu=False, verbose=False)
-    model.fit(table)
-    drawn = model.sample(num_sequences=count, sequence_length=time)
+    model = PARSynthesizer(metadata, epochs=epochs, cuda=False, verbose=False)
+    model.fit({TABLE: table})
+    drawn = model.sample_sequences(count, sequence_length=time)[TABLE]
     return drawn[names].to_numpy(np.float64).reshape(count, time, features)

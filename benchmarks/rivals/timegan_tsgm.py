@@ -13,6 +13,7 @@ import tensorflow as tf
 import tsgm
 
 BATCH = 128
+TRIAL = 10  # steps by which the time of a step is measured
 
 
 def fit_and_sample(
@@ -28,7 +29,7 @@ def fit_and_sample(
     """Return windows of TimeGAN: GRUs of 24 units in three layers, as in the authors' code.
 
     ``epochs`` counts the steps of each of its three phases. Where the time does not suffice for
-    all of them, which a short trial of each phase tells, there are fewer.
+    all of them, as the first few tell, there are fewer.
     """
     keras.utils.set_random_seed(seed)
     low, high = windows.min(axis=(0, 1)), windows.max(axis=(0, 1))
@@ -37,30 +38,21 @@ def fit_and_sample(
     data = tf.data.Dataset.from_tensor_slices(scaled).shuffle(len(scaled), seed=seed)
     data = data.batch(BATCH, drop_remainder=True)
 
-    def built() -> tsgm.models.timeGAN.TimeGAN:
-        model = tsgm.models.timeGAN.TimeGAN(
-            seq_len=windows.shape[1],
-            module="gru",
-            hidden_dim=hidden,
-            n_features=windows.shape[2],
-            n_layers=layers,
-            batch_size=BATCH,
-        )
-        model.compile()
-        return model
-
-    if np.isfinite(budget_seconds):
-        epochs = min(epochs, _steps_in_time(built(), data, budget_seconds))
-        print(f"{epochs} steps of each phase.")
-    model = built()
-    model.fit(data, epochs=epochs)
+    model = tsgm.models.timeGAN.TimeGAN(
+        seq_len=windows.shape[1],
+        module="gru",
+        hidden_dim=hidden,
+        n_features=windows.shape[2],
+        n_layers=layers,
+        batch_size=BATCH,
+    )
+    model.compile()
+    model.fit(data, epochs=2)  # compiles
+    start = time.perf_counter()
+    model.fit(data, epochs=TRIAL)
+    possible = int(TRIAL * budget_seconds / (time.perf_counter() - start))
+    if possible < epochs:
+        print(f"Stopped after {possible} of {epochs} steps of each phase: the time would be up.")
+    model.fit(data, epochs=max(1, min(epochs, possible)))
     made = np.asarray(model.generate(len(windows)), np.float64)
     return made * scale + low
-
-
-def _steps_in_time(model: keras.Model, data: tf.data.Dataset, seconds: float) -> int:
-    """Return how many steps of each phase take so many seconds, compilation aside."""
-    model.fit(data, epochs=2)
-    start = time.perf_counter()
-    model.fit(data, epochs=10)  # compiles again, so that this is an upper bound
-    return max(10, int(10 * seconds / (time.perf_counter() - start)))

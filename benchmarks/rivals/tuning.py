@@ -119,6 +119,24 @@ def attempt(rival: str, name: str, settings: dict[str, Any], budget: float) -> d
     return row | {"scores": scores} | measured
 
 
+def markdown(tried: list[dict[str, Any]]) -> str:
+    """Return the tables of tuning.md, the best settings first."""
+    lines = ["# Tuning of the rivals", "", "Written by `benchmarks/rivals/tuning.py`; do not edit."]
+    lines += ["What is in no setting has its default in the rival's module.", ""]
+    for rival, data in dict.fromkeys((row["rival"], row["data"]) for row in tried):
+        own = [row for row in tried if (row["rival"], row["data"]) == (rival, data)]
+        own.sort(key=lambda row: np.mean(row.get("scores", [1.0])))
+        lines += [f"## {rival}, {data}", ""]
+        lines += ["| past | held out | seconds | settings |", "|---|---|---|---|"]
+        for row in own:
+            what = ", ".join(f"{name} {value}" for name, value in row["settings"].items())
+            scores = [f"{score:.3f}" for score in row.get("scores", [])] or ["failed", "–"]
+            cells = [*scores, f"{row.get('seconds', 0):.0f}", what or "the defaults"]
+            lines.append(f"| {' | '.join(cells)} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Try candidates that were not tried yet."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
@@ -139,7 +157,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(json.dumps(row), flush=True)
         with rows.locked(FILE):
             tried = json.loads(FILE.read_text(encoding="utf-8")) if FILE.exists() else []
-            files.write_text(FILE, json.dumps([*tried, row], indent=1) + "\n")
+            tried.append(row)
+            files.write_text(FILE, json.dumps(tried, indent=1) + "\n")
+            files.write_text(FILE.with_suffix(".md"), markdown(tried))
     return 0
 
 

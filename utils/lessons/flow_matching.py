@@ -59,7 +59,7 @@ class FlowConfig:
             )
 
 
-def velocity_network(window: int, features: int, units: int = 64, seed: int = 0) -> keras.Model:
+def velocity_network(window: int, features: int, *, units: int = 64, seed: int = 0) -> keras.Model:
     """Return the network: [x_t (batch, window, features), t (batch, 1)] → velocity, like x_t.
 
     Two LSTM layers in two passes: the first reads the window backwards, the second reads forwards
@@ -116,8 +116,8 @@ class FlowMatching:
         """
         self.config = config = config or FlowConfig()
         self.real = tf.constant(check_windows(windows, "real"), tf.float32)
-        self.shape = tuple(self.real.shape[1:])
-        self.network = velocity_network(*self.shape, config.units, config.seed)
+        window, features = self.shape = tuple(self.real.shape[1:])
+        self.network = velocity_network(window, features, units=config.units, seed=config.seed)
         self.average = keras.models.clone_model(self.network)
         self.average.set_weights(self.network.get_weights())
         rate = keras.optimizers.schedules.CosineDecay(
