@@ -151,6 +151,23 @@ def test_rows_are_kept_and_what_is_missing_is_run(scored):
     assert len(rows.read(scored.folder / "rivals.json")) == 4
 
 
+def test_rows_of_other_data_are_run_again_and_ours_stand_beside(scored):
+    scored("--seeds", "1")
+    path = scored.folder / "rivals.json"
+    changed = json.loads(path.read_text())
+    changed["rows"][0]["identity"] = "of other windows"
+    path.write_text(json.dumps(changed))
+    ours = {"data": "GOOG", "model": "LSTM-GAN", "seed": 1, "strong": [0.25], "seconds": 80.0}
+    scores = [ours, ours | {"model": "VAR bootstrap"}, ours | {"data": "IBM"}]
+    (scored.folder / "quality.json").write_text(json.dumps({"scores": scores}))
+    assert len(scored("--seeds", "1")) == 1
+    text = (scored.folder / "rivals.md").read_text(encoding="utf-8")
+    assert "| LSTM-GAN | 1 | – | 0.250 | – | – | 80 | – | `quality.md` |" in text
+    assert "VAR bootstrap" not in text
+    assert "IBM" not in text
+    assert scored("--seeds", "1") == []
+
+
 def test_a_row_takes_the_place_of_an_older_one(tmp_path):
     path = tmp_path / "rivals.json"
     row = {"data": "A", "rival": "B", "seed": 1}

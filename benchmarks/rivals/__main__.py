@@ -8,11 +8,15 @@ A row is a rival, a data set and a seed. Several of these commands may run at a 
 from __future__ import annotations
 
 import argparse
+import hashlib
+import json
 import os
 import platform
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from benchmarks import quality
 from benchmarks.rivals import processes, rows, tuning
@@ -22,7 +26,34 @@ from utils import files, runtime
 HERE = Path(__file__).resolve().parent.parent  # benchmarks/
 SETS = ("GOOG", "IBM", "GOOG, 64 days", "Sines")
 BUDGET = 300.0  # seconds of fitting, about the LSTM-GAN's
+OURS = ("LSTM-GAN", "real against real")  # models of quality.json
 JUDGES = {"discriminative": 10, "strong": 4, "predictive": 5}
+
+
+def identity(windows: np.ndarray) -> str:
+    """Return a short hash of a data set's windows: a row of other data is run again."""
+    values = np.ascontiguousarray(windows)
+    head = f"{values.shape} {values.dtype.str}".encode()
+    return hashlib.sha256(head + values.tobytes()).hexdigest()[:16]
+
+
+def of_quality(folder: Path, sets: set[str]) -> list[rows.Row]:
+    """Return the LSTM-GAN's rows, and those of real windows against real ones, by set.
+
+    They are in quality.json, scored by the same judges.
+    """
+    path = folder / "quality.json"
+    found = json.loads(path.read_text(encoding="utf-8"))["scores"] if path.exists() else []
+    ours = [row for row in found if row["model"] in OURS and row["data"] in sets]
+    return [row | {"rival": row["model"], "chosen": "`quality.md`"} for row in ours]
+
+
+def write_tables(folder: Path, found: list[rows.Row]) -> None:
+    """Write rivals.md beside rivals.json."""
+    machine = f"{os.cpu_count()} CPU cores ({platform.machine()})"
+    everything = found + of_quality(folder, {row["data"] for row in found})
+    order = [OURS[0], *RIVALS, OURS[1]]
+    files.write_text(folder / "rivals.md", rows.markdown(everything, order, machine))
 
 
 def one_row(rival: str, name: str, seed: int, budget: float, judges: dict[str, int]) -> rows.Row:
@@ -31,7 +62,7 @@ def one_row(rival: str, name: str, seed: int, budget: float, judges: dict[str, i
     settings: dict[str, Any] = spec.settings | tuning.chosen(rival, name)
     row: rows.Row = {"data": name, "rival": rival, "seed": seed, "judges": judges}
     row |= {"settings": settings, "chosen": spec.chosen, "budget_seconds": budget}
-    row |= {"packages": processes.pinned(spec)}
+    row |= {"packages": processes.pinned(spec), "identity": identity(task.real)}
     try:
         made, measured = processes.run(spec, task.real, task.sequences, seed, budget, settings)
         scored = quality.scores(task.real, made, judges, seed) | quality.facts(name, made)
@@ -55,24 +86,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error("--budget and --strong must be positive, --seeds not negative.")
     path = options.out / "rivals.json"
     judges = JUDGES | {"strong": options.strong}
-    machine = f"{os.cpu_count()} CPU cores ({platform.machine()})"
     wanted = [
         (name, rival, seed)
         for name in options.sets
         for rival in options.rivals
         for seed in options.seeds
     ]
-    kept = {rows.key(row) for row in rows.read(path) if "failed" not in row}
+    same = {name: identity(quality.load(name).real) for name in options.sets}
+    kept = {
+        rows.key(row)
+        for row in rows.read(path)
+        if "failed" not in row and row["identity"] == same.get(row["data"])
+    }
     todo = [job for job in wanted if options.fresh or job not in kept]
     for name, rival, seed in runtime.progress(todo, unit="run"):
         runtime.reproducible(seed)
         row = one_row(rival, name, seed, options.budget, judges)
-        found = rows.add(path, row)
-        files.write_text(options.out / "rivals.md", rows.markdown(found, list(RIVALS), machine))
+        write_tables(options.out, rows.add(path, row))
         print(_said(row), flush=True)
     if not todo:
-        found = rows.read(path)
-        files.write_text(options.out / "rivals.md", rows.markdown(found, list(RIVALS), machine))
+        write_tables(options.out, rows.read(path))
     return 0
 
 

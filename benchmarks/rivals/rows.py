@@ -71,7 +71,7 @@ def markdown(rows: list[Row], order: list[str], machine: str) -> str:
     lines += [
         "Mean over seeds ± standard deviation over seeds, each seed the mean of its judges. Lower",
         "is better. Seconds: fitting and sampling, compilation included. Memory: the peak of the",
-        "rival's own process, packages included. The LSTM-GAN's rows are in `quality.md`.",
+        "rival's own process, packages included. Notes say where time ended a run.",
         "",
     ]
     for name in dict.fromkeys(row["data"] for row in rows):
@@ -87,9 +87,9 @@ def markdown(rows: list[Row], order: list[str], machine: str) -> str:
             good = [row for row in own if "failed" not in row]
             if good:
                 lines.append(_line(rival, good))
-        failed = [row for row in here if "failed" in row]
-        lines += [""] if failed else []
-        lines += [f"- {row['rival']}, seed {row['seed']}: {row['failed']}" for row in failed]
+        said = [(row, row.get("failed") or row.get("note")) for row in here]
+        notes = [f"- {row['rival']}, seed {row['seed']}: {what}" for row, what in said if what]
+        lines += ["", *notes] if notes else []
         lines.append("")
     return "\n".join(lines)
 
@@ -98,8 +98,10 @@ def _line(rival: str, rows: list[Row]) -> str:
     cells = [_mean([float(np.mean(row[w])) for row in rows if row.get(w)]) for w in JUDGED]
     inside = [row["facts_inside"] / row["facts"] for row in rows if row.get("facts")]
     share = f"{np.mean(inside):.0%}" if inside else "–"
-    seconds = f"{np.mean([row['seconds'] for row in rows]):.0f}"
-    memory = f"{np.max([row['memory_mib'] for row in rows]):,}"
+    times = [row["seconds"] for row in rows if row.get("seconds") is not None]
+    seconds = f"{np.mean(times):.0f}" if times else "–"
+    most = [row["memory_mib"] for row in rows if "memory_mib" in row]
+    memory = f"{np.max(most):,}" if most else "–"
     values = [rival, len(rows), *cells, share, seconds, memory, rows[0]["chosen"]]
     return f"| {' | '.join(map(str, values))} |"
 
