@@ -56,6 +56,14 @@ def test_time_stops_training():
     assert 0 < len(flow.train(seconds=0.01, steps_per_call=2)) < 10**6
 
 
+def test_the_velocity_that_leads_to_the_only_window_has_no_error():
+    flow = FlowMatching(np.full((4, 2, 1), 3.0), FlowConfig(units=2))
+    flow.network = lambda inputs, training: (3 - inputs[0]) / (1 - inputs[1][:, :, np.newaxis])
+    noise = np.random.default_rng(1).normal(size=(4, 2, 1)).astype("float32")
+    moment = np.array([[0.0], [0.2], [0.5], [0.9]], "float32")
+    assert float(flow.loss(flow.real, noise, moment)) < 1e-8
+
+
 def test_every_output_depends_on_every_row():
     network = velocity_network(5, 2, units=8, seed=1)
     network.get_layer("velocity").set_weights([np.ones((8, 2)), np.zeros(2)])
