@@ -1,0 +1,224 @@
+"""Which facts of generated windows lie inside the band in which reality itself varies."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from utils.checks import check_same_shape, check_windows, positive_integer
+from utils.evaluation.blocks import blocks_of, draws
+from utils.evaluation.window_facts import GROUPS, SPREAD, Means, Reading
+
+SHARE = 0.95  # of the cases in which another stretch of reality lies within a band
+
+
+class Bands(NamedTuple):
+    """Facts beside the real band.
+
+    Attributes:
+        table: by ``(group, fact, of)`` the columns "real", "low", "high", "generated", "inside" and
+            "distance", that from the real value in half-widths of the band: above 1 is outside.
+            Without a band, "low", "high" and "distance" are not numbers, and "inside" is None.
+        by_chance: by group, and under "all", how many facts another stretch of reality as long as
+            the real one has outside at most, in 95 of 100 cases. Empty without a band.
+        blocks: of time that were resampled; 0: too few for a band.
+    """
+
+    table: pd.DataFrame
+    by_chance: dict[str, int]
+    blocks: int
+
+    def outside(self, group: str | None = None) -> tuple[int, int]:
+        """Return how many facts of a group, by default of all, are outside, and how many it has."""
+        chosen = self.table if group is None else self.table.loc[self._of(group)]
+        return int((chosen["inside"] == False).sum()), len(chosen)  # noqa: E712
+
+    def beyond_chance(self, group: str | None = None) -> bool:
+        """Return whether more facts are outside than another stretch of reality would have."""
+        return bool(self.by_chance) and self.outside(group)[0] > self.by_chance[group or "all"]
+
+    def _of(self, group: str) -> np.ndarray:
+        return np.asarray(self.table.index.get_level_values("group") == group)
+
+
+def real_bands(
+    real: np.ndarray,
+    fake: np.ndarray,
+    *,
+    rows: np.ndarray | None = None,
+    columns: Sequence[str] | None = None,
+    periods: Sequence[int] = (),
+    repeats: int = 200,
+    share: float = SHARE,
+    seed: int = 0,
+) -> Bands:
+    """Return the facts of real and of generated windows, and which are inside the real band.
+
+    Blocks of consecutive real windows are drawn with replacement, as many as there are, twice over:
+    a pair of sets. The band is as wide as the absolute difference of a fact within a pair stays
+    under in ``share`` of the pairs, on both sides of the real value. A second stretch of reality as
+    long as the first would then be inside in about that share of cases, if the series is stationary
+    and blocks are longer than its memory (see ``utils.evaluation.facts.real_spread``, which takes
+    halves of the blocks).
+
+    The facts are those of ``utils.evaluation.window_facts``: level, spread, changes, sizes of
+    changes, tails, cycles, and what is between columns. The changes of columns that are always
+    positive and vary by a factor of three are relative ones.
+
+    Args:
+        real: ``(windows, time, features)`` in the order of time, in the data's units.
+        fake: ``(windows, time, features)``, of the same time and features.
+        rows: at which row each real window starts, see ``utils.evaluation.blocks.positions``; by
+            default they start one row apart.
+        columns: the features' names; by default feature 1, feature 2 …
+        periods: of cycles to be measured, in rows; those longer than a window are left out.
+        repeats: pairs of resampled sets.
+        share: between 0 and 1.
+        seed: of the resampling.
+
+    Raises:
+        ValueError: for windows of the wrong rank, not finite, of different time or features, or of
+            fewer than 2 rows; for names that do not fit, a count below 1, or a share out of range.
+    """
+    real, fake = check_windows(real, "real"), check_windows(fake, "fake")
+    check_same_shape(real, "real", fake, "fake")
+    positive_integer(repeats=repeats)
+    if not 0 < share < 1:
+        raise ValueError(f"share is {share}; expected a number between 0 and 1.")
+    if real.shape[1] < 2:
+        raise ValueError("The windows have 1 row; expected at least 2.")
+    if columns is not None and len(columns) != real.shape[2]:
+        raise ValueError(f"There are {len(columns)} names for {real.shape[2]} features.")
+    reading = Reading.of(real, fake, columns, periods)
+    table = pd.DataFrame(
+        {
+            name: _table(reading, reading.means(each))
+            for name, each in (("real", real), ("generated", fake))
+        }
+    )
+    table = table[table["real"].notna()]
+    rows = np.arange(len(real)) if rows is None else rows
+    blocks = blocks_of(rows, real.shape[1])
+    if blocks is None:
+        table = table.assign(low=math.nan, high=math.nan, inside=None, distance=math.nan)
+        return Bands(table[_COLUMNS], {}, 0)
+    one, other = _resampled(reading, real, blocks, repeats, seed, table.index)
+    apart = np.abs(one - other)  # (facts, repeats)
+    with np.errstate(invalid="ignore"):
+        width = np.nanquantile(np.where(np.isfinite(apart), apart, np.nan), share, axis=1)
+    # Where resampled sets agree to the last digit, rounding must not count as a difference.
+    slack = 1e-9 * table["real"].abs().to_numpy() + 1e-12
+    width = np.maximum(np.nan_to_num(width), slack)
+    known = np.isfinite(apart).mean(axis=1) > 0.5
+    difference = np.abs((table["generated"] - table["real"]).to_numpy())
+    table["low"], table["high"] = table["real"] - width, table["real"] + width
+    table["inside"] = difference <= width
+    table["distance"] = np.where(np.isnan(difference), np.inf, difference / width)
+    groups = np.asarray(table.index.get_level_values("group"))[known]
+    far = apart[known] > width[known, np.newaxis]
+    by_chance = {"all": _chance(far, share)}
+    by_chance |= {group: _chance(far[groups == group], share) for group in GROUPS}
+    return Bands(table.loc[known, _COLUMNS], by_chance, int(blocks[-1]) + 1)
+
+
+_COLUMNS = ["real", "low", "high", "generated", "inside", "distance"]
+
+
+class Spread(NamedTuple):
+    """The spread of a column, real and generated, and the band of the real one."""
+
+    column: str
+    fact: str
+    real: float
+    low: float
+    high: float
+    generated: float
+
+    @property
+    def ratio(self) -> float:
+        """The generated spread as a multiple of the real one."""
+        return self.generated / self.real if self.real else math.inf
+
+
+def spreads_outside(
+    real: np.ndarray,
+    fake: np.ndarray,
+    *,
+    rows: np.ndarray | None = None,
+    columns: Sequence[str] | None = None,
+    ratio: float = 1.25,
+) -> list[Spread]:
+    """Return the columns whose spread is outside the real band and off by a factor.
+
+    Only the facts of a column's spread are looked at: the standard deviation, the range from 5 % to
+    95 %, the standard deviation within a window. The worst of a column's is returned, the worst column first. A window's
+    own spread may be far from the real one while the whole is not, and the reverse.
+
+    Args:
+        real: as for ``real_bands``.
+        fake: as for ``real_bands``.
+        rows: as for ``real_bands``.
+        columns: as for ``real_bands``.
+        ratio: how many times larger or smaller a spread has to be.
+
+    Raises:
+        ValueError: as ``real_bands``.
+    """
+    bands = real_bands(real, fake, rows=rows, columns=columns)
+    worst: dict[str, Spread] = {}
+    for (group, fact, column), row in bands.table.iterrows():
+        if group != SPREAD or row["inside"] or not bands.blocks:
+            continue
+        found = Spread(column, fact, row["real"], row["low"], row["high"], row["generated"])
+        size = _size(found)
+        if size > math.log(ratio) and (column not in worst or size > _size(worst[column])):
+            worst[column] = found
+    return sorted(worst.values(), key=lambda each: -_size(each))
+
+
+def _size(spread: Spread) -> float:
+    """Return by how much a spread is off, as the absolute logarithm of the ratio."""
+    if not np.isfinite(spread.ratio) or spread.ratio <= 0:
+        return math.inf
+    return abs(math.log(spread.ratio))
+
+
+def _table(reading: Reading, means: Means) -> pd.Series:
+    facts = list(reading.facts(means))
+    index = pd.MultiIndex.from_tuples([fact[:3] for fact in facts], names=["group", "fact", "of"])
+    return pd.Series([float(fact[3]) for fact in facts], index=index)
+
+
+def _resampled(
+    reading: Reading,
+    real: np.ndarray,
+    blocks: np.ndarray,
+    repeats: int,
+    seed: int,
+    index: pd.MultiIndex,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the facts of pairs of resampled sets, twice ``(facts, repeats)``."""
+    sums = reading.sums(real, blocks)
+    count = sums.pop("windows")
+    rng, wanted = np.random.default_rng(seed), set(index)
+    made = []
+    for _ in range(2):
+        times = draws(len(count), repeats, rng)
+        total = times @ count
+        means = {
+            name: np.tensordot(times, values, 1) / total.reshape(-1, *[1] * (values.ndim - 1))
+            for name, values in sums.items()
+        }
+        made.append(
+            np.stack([values for *key, values in reading.facts(means) if tuple(key) in wanted])
+        )
+    return made[0], made[1]
+
+
+def _chance(far: np.ndarray, share: float) -> int:
+    """Return how many of ``(facts, pairs)`` are far in one pair, at most, in a share of pairs."""
+    return int(np.quantile(far.sum(axis=0), share, method="inverted_cdf")) if far.size else 0
