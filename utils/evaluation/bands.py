@@ -35,7 +35,7 @@ class Bands(NamedTuple):
     def outside(self, group: str | None = None) -> tuple[int, int]:
         """Return how many facts of a group, by default of all, are outside, and how many it has."""
         chosen = self.table if group is None else self.table.loc[self._of(group)]
-        return int((chosen["inside"] == False).sum()), len(chosen)  # noqa: E712
+        return int((~chosen["inside"]).sum()), len(chosen)
 
     def beyond_chance(self, group: str | None = None) -> bool:
         """Return whether more facts are outside than another stretch of reality would have."""
@@ -104,7 +104,8 @@ def real_bands(
     rows = np.arange(len(real)) if rows is None else rows
     blocks = blocks_of(rows, real.shape[1])
     if blocks is None:
-        table = table.assign(low=math.nan, high=math.nan, inside=None, distance=math.nan)
+        table["low"] = table["high"] = table["distance"] = math.nan
+        table["inside"] = pd.Series(pd.NA, table.index, dtype="boolean")
         return Bands(table[_COLUMNS], {}, 0)
     one, other = _resampled(reading, real, blocks, repeats, seed, table.index)
     apart = np.abs(one - other)  # (facts, repeats)
@@ -116,7 +117,7 @@ def real_bands(
     known = np.isfinite(apart).mean(axis=1) > 0.5
     difference = np.abs((table["generated"] - table["real"]).to_numpy())
     table["low"], table["high"] = table["real"] - width, table["real"] + width
-    table["inside"] = difference <= width
+    table["inside"] = pd.Series(difference <= width, table.index, dtype="boolean")
     table["distance"] = np.where(np.isnan(difference), np.inf, difference / width)
     groups = np.asarray(table.index.get_level_values("group"))[known]
     far = apart[known] > width[known, np.newaxis]
@@ -155,8 +156,8 @@ def spreads_outside(
     """Return the columns whose spread is outside the real band and off by a factor.
 
     Only the facts of a column's spread are looked at: the standard deviation, the range from 5 % to
-    95 %, the standard deviation within a window. The worst of a column's is returned, the worst column first. A window's
-    own spread may be far from the real one while the whole is not, and the reverse.
+    95 %, the standard deviation within a window. The worst fact of a column is returned, the worst
+    column first.
 
     Args:
         real: as for ``real_bands``.
@@ -170,13 +171,14 @@ def spreads_outside(
     """
     bands = real_bands(real, fake, rows=rows, columns=columns)
     worst: dict[str, Spread] = {}
-    for (group, fact, column), row in bands.table.iterrows():
-        if group != SPREAD or row["inside"] or not bands.blocks:
+    for row in bands.table.reset_index().to_dict("records"):
+        if row["group"] != SPREAD or row["inside"] or not bands.blocks:
             continue
-        found = Spread(column, fact, row["real"], row["low"], row["high"], row["generated"])
-        size = _size(found)
-        if size > math.log(ratio) and (column not in worst or size > _size(worst[column])):
-            worst[column] = found
+        names = ("of", "fact", "real", "low", "high", "generated")
+        found = Spread(*(row[name] for name in names))
+        former = worst.get(found.column)
+        if _size(found) > max(math.log(ratio), _size(former) if former else 0):
+            worst[found.column] = found
     return sorted(worst.values(), key=lambda each: -_size(each))
 
 
@@ -199,7 +201,7 @@ def _resampled(
     blocks: np.ndarray,
     repeats: int,
     seed: int,
-    index: pd.MultiIndex,
+    index: pd.Index,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the facts of pairs of resampled sets, twice ``(facts, repeats)``."""
     sums = reading.sums(real, blocks)
