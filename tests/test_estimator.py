@@ -314,7 +314,7 @@ def test_a_report_has_its_files(fitted, tmp_path, monkeypatch):
 
     monkeypatch.setattr("utils.lstm_gan.report.draw_pictures", draw)
     report = fitted.report(tmp_path / "out")
-    assert there == ["report.md", "samples.csv", "samples.npz", "scores.csv"]
+    assert there == ["facts.csv", "report.md", "samples.csv", "samples.npz", "scores.csv"]
     assert report.read_text(encoding="utf-8").startswith("# LSTM-GAN on data")
     assert len(pd.read_csv(tmp_path / "out" / "scores.csv")) == 9
     table = pd.read_csv(tmp_path / "out" / "samples.csv")

@@ -468,6 +468,9 @@ def test_the_sections_and_their_order(written):
     assert re.findall("^## (.*)", text, re.MULTILINE) == [
         "Scores",
         "What is wrong, and what to know",
+        "Fidelity: facts inside the real band",
+        "Utility: a forecaster that learns from generated windows",
+        "Privacy: copies, and who was trained on",
         "What the data hold, and what was left out or assumed",
         "Ranges",
         "Pictures",

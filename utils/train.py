@@ -21,6 +21,7 @@ if __name__ == "__main__":
 
 from utils import runtime
 from utils.datasets import STOCKS, Series, load_stock, read_csv
+from utils.datasets.holdout import split_last
 from utils.datasets.tables.options import (
     add_reading_options,
     column_names,
@@ -98,7 +99,9 @@ def run(options: argparse.Namespace) -> Path:
     """
     if options.window < 2:
         raise ValueError(f"The window is {options.window} rows; expected at least 2.")
-    series = _load(options)
+    series, holdout = _load(options), None
+    if options.holdout:
+        series, holdout = split_last(series, options.holdout, options.window)
     gan = LstmGan(
         options.window,
         steps=options.steps if options.steps is not None else runtime.budget(full=2500, quick=20),
@@ -129,7 +132,7 @@ def run(options: argparse.Namespace) -> Path:
             print(f"Trained. Worker 0 scores, and writes to {folder}.")
             return folder
         gan.save(folder)
-        report = gan.report(folder)
+        report = gan.report(folder, holdout=holdout)
     print(f"Everything is in {folder}: open {report} first.")
     return folder
 
@@ -166,6 +169,14 @@ def _parser() -> argparse.ArgumentParser:
         help="windows in a training step, of all replicas together (default: %(default)s)",
     )
     parser.add_argument("--seed", type=int, default=1, help="of everything random (default: 1)")
+    parser.add_argument(
+        "--holdout",
+        type=float,
+        default=0.0,
+        metavar="SHARE",
+        help="of the rows, the last ones, not trained on but tested on in the report, such as 0.2 "
+        "(default: all rows are trained on)",
+    )
     parser.add_argument("--out", metavar="DIR", help="the run folder (default: runs/NAME)")
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
     parser.add_argument(

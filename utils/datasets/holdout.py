@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 
 import numpy as np
@@ -31,7 +32,7 @@ def split_last(series: Series, share: float, window: int) -> tuple[Series, Serie
     past: list[tuple[int, int, int]] = []  # sequence, first row, end
     later: list[tuple[int, int, int]] = []
     short = []
-    for k, (start, end) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
+    for k, (start, end) in enumerate(itertools.pairwise(edges)):
         cut = end - math.ceil(share * (end - start))
         if cut - start >= window and end - cut >= window:
             past.append((k, start, cut))

@@ -145,14 +145,7 @@ class Spread(NamedTuple):
         return self.generated / self.real if self.real else math.inf
 
 
-def spreads_outside(
-    real: np.ndarray,
-    fake: np.ndarray,
-    *,
-    rows: np.ndarray | None = None,
-    columns: Sequence[str] | None = None,
-    ratio: float = 1.25,
-) -> list[Spread]:
+def spreads_outside(bands: Bands, ratio: float) -> list[Spread]:
     """Return the columns whose spread is outside the real band and off by a factor.
 
     Only the facts of a column's spread are looked at: the standard deviation, the range from 5 % to
@@ -160,19 +153,12 @@ def spreads_outside(
     column first.
 
     Args:
-        real: as for ``real_bands``.
-        fake: as for ``real_bands``.
-        rows: as for ``real_bands``.
-        columns: as for ``real_bands``.
-        ratio: how many times larger or smaller a spread has to be.
-
-    Raises:
-        ValueError: as ``real_bands``.
+        bands: of ``real_bands``; of bands that are not known nothing is returned.
+        ratio: how many times larger or smaller a spread has to be, above 1.
     """
-    bands = real_bands(real, fake, rows=rows, columns=columns)
     worst: dict[str, Spread] = {}
     for row in bands.table.reset_index().to_dict("records"):
-        if row["group"] != SPREAD or row["inside"] or not bands.blocks:
+        if row["group"] != SPREAD or not bands.blocks or row["inside"]:
             continue
         names = ("of", "fact", "real", "low", "high", "generated")
         found = Spread(*(row[name] for name in names))

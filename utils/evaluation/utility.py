@@ -58,7 +58,7 @@ def forecast_utility(
 ) -> list[Utility]:
     """Train on generated and test on real windows (TSTR), beside real windows to train on (TRTR).
 
-    The forecaster is a ridge regression for every column. It reads all but the last row of a window:
+    The forecaster is a ridge regression for every column. It reads all but a window's last row:
     the changes of the last ``MOST_LAGS`` rows, their sizes, and where the last row lies between the
     values of its column. It forecasts the last row's change, and the size of that change. Its
     penalty is chosen on the last fifth of what it learns from. Changes are in units of the
@@ -66,8 +66,8 @@ def forecast_utility(
     are positive and vary widely. Of no height it asks how high: a later time may be higher than
     all before. Errors are root mean squares over windows and columns, changes cut at ``CUT``.
 
-    Rules of thumb beside it: *tomorrow is as today* (no change), and *the next change is as large as
-    those of the window so far* (their root mean square).
+    Rules of thumb beside it: *tomorrow is as today* (no change), and *the next change is as large
+    as those of the window so far* (their root mean square).
 
     Args:
         fake: ``(windows, time, features)``, generated.
@@ -183,7 +183,9 @@ def _compared(
     sizes = sums_by_block(np.ones(len(blocks)), blocks)
     weights = draws(len(sizes), REPEATS, np.random.default_rng(seed))
     weights = np.concatenate([np.ones((1, len(sizes))), weights])
-    errors = np.sqrt(weights @ by_block / (weights @ sizes)[:, np.newaxis])  # naive, real, generated
+    errors = np.sqrt(
+        weights @ by_block / (weights @ sizes)[:, np.newaxis]
+    )  # naive, real, generated
     naive, real, generated = errors.T
     floor = 1e-9  # of a column that can be forecast exactly
     more = generated / np.maximum(real, floor) - 1

@@ -297,12 +297,13 @@ class LstmGan(BaseEstimator):
         real, samples = self._real_and_samples(X)
         return score_table(real, samples, bootstrap(self, self._data(X), len(real)), self.seconds_)
 
-    def report(self, folder: str | Path, X: Any = None) -> Path:
-        """Write report.md, its pictures, scores.csv and the samples; return the report's path.
+    def report(self, folder: str | Path, X: Any = None, holdout: Any = None) -> Path:
+        """Write report.md, its pictures, tables and the samples; return the report's path.
 
         Args:
             folder: where to; made if it is not there.
             X: as for ``evaluate``.
+            holdout: data of a later time that were not trained on, to test on.
 
         Raises:
             ValueError: as ``evaluate``.
@@ -318,7 +319,8 @@ class LstmGan(BaseEstimator):
         report.write_scores(folder / "scores.csv", table)
         self._say(report.on_screen(table, len(real)))
         report.write_samples(folder, samples, self.to_frame(samples))
-        return report.write_report(folder, self, self._data(X), table, real, samples)
+        later = None if holdout is None else self._data(holdout)
+        return report.write_report(folder, self, self._data(X), table, real, samples, later)
 
     def _data(self, X: Any) -> Series:
         self._check_fitted()

@@ -15,9 +15,10 @@ from utils import runtime
 from utils.datasets.relations import find_relations
 from utils.datasets.series import Series
 from utils.files import replacing, write_text
-from utils.lstm_gan import run_folder
+from utils.lstm_gan import practice, run_folder
 from utils.lstm_gan.captions import pictures_of
 from utils.lstm_gan.findings import Compared, Finding, find
+from utils.lstm_gan.fitness import fit_for
 from utils.lstm_gan.markdown import escape, sentence, table, wrapped, written
 from utils.lstm_gan.pictures import Labels, draw_pictures
 from utils.lstm_gan.scores import (
@@ -49,6 +50,7 @@ QUANTILES = (0.01, 0.25, 0.5, 0.75, 0.99)
 FILES = (
     "`report.md`: this report. The pictures beside it belong to it.",
     "`scores.csv`: the scores with all their digits.",
+    "`facts.csv`: facts of the series, real and generated, with the band of the real ones.",
     "`samples.csv`: the generated windows as a long table: window, date or step, the columns.",
     "`samples.npz`: the same as an array (windows, time, features), key `samples`.",
     "`config.json`: what was trained on what. `history.csv`: the losses, step by step.",
@@ -95,8 +97,9 @@ def write_report(
     scores: pd.DataFrame,
     real: np.ndarray,
     samples: np.ndarray,
+    holdout: Series | None = None,
 ) -> Path:
-    """Write report.md and its pictures; return its path.
+    """Write report.md, its pictures and facts.csv; return its path.
 
     The report is written before the first picture is drawn, and again with the pictures.
 
@@ -107,6 +110,7 @@ def write_report(
         scores: of ``score_table``.
         real: windows of the data that are scored, (windows, time, features).
         samples: as many generated windows.
+        holdout: rows of a later time that the training never saw; they are tested on.
     """
     decimals = gan.layout_.decimals
     columns = written(series.columns, series.units, series.values, decimals)
@@ -117,13 +121,18 @@ def write_report(
         for relation in find_relations(sequences, series.columns, decimals)
         if relation.share == 1
     ]
-    found = find(compared, relations)
+    measured = practice.measure(series, real, samples, columns, holdout)
+    found = [*practice.failed_columns(measured, columns), *find(compared, relations)]
+    fit = fit_for(measured, verdict(scores, len(real)).word, found)
+    if (facts := practice.facts_table(measured)) is not None:
+        write_csv(folder / "facts.csv", facts)
     before = [
         f"# LSTM-GAN on {escape(series.name)}",
         "",
-        *_verdict(scores, len(real), found),
+        *_verdict(scores, len(real), found, fit),
         *_scores(scores, len(real)),
         *_findings(found),
+        *practice.sections(measured, columns),
         "## What the data hold, and what was left out or assumed",
         "",
         *(f"- {sentence(note)}" for note in gan.notes_ or _notes(series)),
@@ -145,6 +154,7 @@ def write_report(
     path = folder / "report.md"
     write_text(path, "\n".join([*before, *after]))
     say = (lambda text: print(wrapped(text))) if gan.verbose else (lambda text: None)
+    say(f"{fit}\n")
     if wrong := _wrong(found):
         say(f"{wrong}\n")
     labels = Labels.of(series.columns)
@@ -173,9 +183,9 @@ def write_report(
     return path
 
 
-def _verdict(scores: pd.DataFrame, count: int, found: list[Finding]) -> list[str]:
+def _verdict(scores: pd.DataFrame, count: int, found: list[Finding], fit: str) -> list[str]:
     said = verdict(scores, count)
-    lines = [f"**{said.sentence}**", ""]
+    lines = [f"**{said.sentence}**", "", f"**{sentence(fit)}**", ""]
     lines += [f"- {detail}" for detail in said.details]
     if wrong := _wrong(found):
         lines.append(f"- **{wrong}** See below.")

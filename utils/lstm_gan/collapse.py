@@ -1,0 +1,68 @@
+"""Whether a run failed where its losses do not show it: a column's spread is not the real one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from utils.evaluation.bands import Bands, real_bands, spreads_outside
+from utils.lstm_gan.findings import MOST_ROWS, UNEVEN, Finding
+from utils.lstm_gan.markdown import Column, escape
+
+SUBJECT = "Spread of a column outside the real band"
+
+
+def collapsed(
+    real: np.ndarray,
+    fake: np.ndarray,
+    *,
+    rows: np.ndarray | None = None,
+    columns: Sequence[str] | None = None,
+) -> list[Finding]:
+    """Return a finding that is wrong if a column's spread is not that of the data, else nothing.
+
+    The band is that of ``utils.evaluation.bands``: where another stretch of reality as long as this
+    one would be. So a series that wanders, of which a second stretch may spread far more, has a
+    wide band. Beyond it, a spread counts from a factor of ``UNEVEN`` on, as in the rest of
+    the report.
+
+    Args:
+        real: windows of the data, ``(windows, time, features)``, in the order of time.
+        fake: generated windows.
+        rows: at which row each real window starts, see ``utils.evaluation.blocks.positions``; by
+            default they start one row apart.
+        columns: the features' names.
+
+    Raises:
+        ValueError: as ``utils.evaluation.bands.real_bands``.
+    """
+    return of_bands(real_bands(real, fake, rows=rows, columns=columns))
+
+
+def of_bands(bands: Bands, columns: Sequence[Column] = ()) -> list[Finding]:
+    """Return the same of bands that are known; ``columns`` say how their numbers are written."""
+    found = spreads_outside(bands, UNEVEN)
+    if not found:
+        return []
+    writers = {column.name: column for column in columns}
+    rows = []
+    for each in found:
+        column = writers.get(each.column, Column(each.column))
+        low, high, real, made = map(column.write, (each.low, each.high, each.real, each.generated))
+        band = f"{low} to {high}"
+        rows.append((escape(each.column), each.fact, real, band, made, f"{each.ratio:.2f}"))
+    worst = found[0]
+    count = len(found)
+    return [
+        Finding(
+            SUBJECT,
+            True,
+            f"{'One column has' if count == 1 else f'{count} columns have'} a spread that another "
+            f"stretch of the data would not have; that of {escape(worst.column)} is "
+            f"{worst.ratio:.2f} times the real one. Such a run has failed, whatever its losses: "
+            "train again with another seed.",
+            ("column", "spread", "real", "real band", "generated", "times"),
+            tuple(rows[:MOST_ROWS]),
+        )
+    ]
