@@ -24,6 +24,8 @@ MOST_PAIRS = 100  # of columns, the most correlated ones
 CHUNK = 1000  # windows at a time
 LEVEL, SPREAD, CHANGES, SIZES = "level", "spread", "changes", "sizes of changes"
 TAILS, CYCLES, BETWEEN, ORDER = "tails", "cycles", "between columns", "order of columns"
+# In names: sd is the standard deviation, ACF the autocorrelation. The sd of a whole change is in
+# sds of a change; "a row earlier" is a correlation of changes.
 GROUPS = (LEVEL, SPREAD, CHANGES, SIZES, TAILS, CYCLES, BETWEEN, ORDER)
 
 Means = dict[str, np.ndarray]  # by name: (…, features), (…, lags, features) and the like
@@ -202,33 +204,33 @@ class Reading:
         cuts = _quantiles(m, "level", self.level_grid, LEVEL_QUANTILES)
         for share, values in zip(LEVEL_QUANTILES, cuts, strict=True):
             yield LEVEL, f"{share:.0%} quantile", self.centre + self.scale * values
-        yield SPREAD, "standard deviation", self.scale * deviation
+        yield SPREAD, "sd", self.scale * deviation
         yield SPREAD, "range from 5% to 95%", self.scale * (cuts[5] - cuts[1])
-        yield SPREAD, "standard deviation within a window", self.scale * np.sqrt(m["inner2"])
+        yield SPREAD, "sd within a window", self.scale * np.sqrt(m["inner2"])
         variance = m["d2"] - m["d"] ** 2
         yield CHANGES, "mean change", self.step * m["d"]
-        yield CHANGES, "standard deviation of changes", self.step * np.sqrt(variance)
+        yield CHANGES, "sd of changes", self.step * np.sqrt(variance)
         moved = np.sqrt((m["moved2"] - self.steps * m["d"] ** 2) / variance)
-        yield CHANGES, "spread of a window's whole change, in changes", moved
+        yield CHANGES, "sd of a window's whole change", moved
         for k, lag in enumerate(self.lags):
             values = (m["d lagged"][..., k, :] - m["d"] ** 2) / variance
-            yield CHANGES, f"autocorrelation of changes, lag {lag}", values
+            yield CHANGES, f"ACF of changes, lag {lag}", values
         spread = m["d2"] - m["size"] ** 2
         yield SIZES, "mean |change|", self.step * m["size"]
         for k, lag in enumerate(self.lags):
             values = (m["size lagged"][..., k, :] - m["size"] ** 2) / spread
-            yield SIZES, f"autocorrelation of |changes|, lag {lag}", values
+            yield SIZES, f"ACF of |changes|, lag {lag}", values
         yield (
             SIZES,
-            "how much windows differ in size of changes",
+            "sd of windows' log sizes",
             np.sqrt(m["calm2"] - m["calm"] ** 2),
         )
         if self.lags:
             both = np.sqrt(variance * spread)
             after = (m["d size"] - m["d"] * m["size"]) / both
-            yield SIZES, "correlation of a change with the next |change|", after
+            yield SIZES, "change with next |change|", after
             before = (m["size d"] - m["d"] * m["size"]) / both
-            yield SIZES, "correlation of a |change| with the next change", before
+            yield SIZES, "|change| with next change", before
         third = m["d3"] - 3 * m["d"] * m["d2"] + 2 * m["d"] ** 3
         fourth = m["d4"] - 4 * m["d"] * m["d3"] + 6 * m["d"] ** 2 * m["d2"] - 3 * m["d"] ** 4
         yield TAILS, "skewness of changes", third / variance**1.5
@@ -238,7 +240,7 @@ class Reading:
             yield TAILS, f"{share:.1%} quantile of changes", self.step * values
         for k, lag in enumerate(self.lags):
             values = m["inner lagged"][..., k, :] / m["inner2"]
-            yield CYCLES, f"autocorrelation within a window, lag {lag}", values
+            yield CYCLES, f"ACF within a window, lag {lag}", values
         for period in self.periods:
             share = m[f"cycle {period}"] / m["inner2"]
             yield CYCLES, f"share of a cycle of {period} rows", share
@@ -255,9 +257,9 @@ class Reading:
         if self.lags:
             variance, mean_of = m["d2"] - m["d"] ** 2, m["d"][..., i] * m["d"][..., j]
             both = np.sqrt(variance[..., i] * variance[..., j])
-            yield "correlation of changes, the first a row earlier", (m["i leads"] - mean_of) / both
+            yield "correlation, first a row earlier", (m["i leads"] - mean_of) / both
             yield (
-                "correlation of changes, the second a row earlier",
+                "correlation, second a row earlier",
                 (m["j leads"] - mean_of) / both,
             )
 

@@ -49,9 +49,9 @@ def of_bands(bands: Bands, columns: Sequence[Column] = ()) -> list[Finding]:
     rows = []
     for each in found:
         column = writers.get(each.column, Column(each.column))
-        low, high, real, made = map(column.write, (each.low, each.high, each.real, each.generated))
+        low, high, made = map(column.write, (each.low, each.high, each.generated))
         band = f"{low} to {high}"
-        rows.append((escape(each.column), each.fact, real, band, made, f"{each.ratio:.2f}"))
+        rows.append((escape(each.column), each.fact, band, made, f"{each.ratio:.2f}"))
     worst = found[0]
     count = len(found)
     return [
@@ -62,7 +62,7 @@ def of_bands(bands: Bands, columns: Sequence[Column] = ()) -> list[Finding]:
             f"stretch of the data would not have; that of {escape(worst.column)} is "
             f"{worst.ratio:.2f} times the real one. Such a run has failed, whatever its losses: "
             "train again with another seed.",
-            ("column", "spread", "real", "real band", "generated", "times"),
+            ("column", "spread", "real band", "generated", "times real"),
             tuple(rows[:MOST_ROWS]),
         )
     ]

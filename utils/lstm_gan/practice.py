@@ -26,6 +26,7 @@ from utils.lstm_gan.markdown import Column, escape, percent, table
 
 SHARE = 0.2  # of the rows, at the end, on which forecasters are tested
 MOST_FACTS = 8  # shown, at most two of a kind
+LONGEST_PAIR = 23  # characters
 FAR = 99.0  # half-widths of the band, beyond which only "far" is said
 QUICK = "The quick profile cuts training short: these numbers mean nothing."
 
@@ -162,15 +163,14 @@ def _fidelity(measured: Measured, columns: Sequence[Column]) -> list[str]:
             "",
         ]
     outside, count = bands.outside()
-    worse, end = bands.beyond_chance(), "(in 95 of 100 cases)."
+    worse = ": the windows differ by more than chance." if bands.beyond_chance() else "."
     lines += [
         f"{count - outside} of {count} facts are inside the band, {outside} outside. Another "
-        f"stretch of the data, as long as this one, would have up to {bands.by_chance['all']} outside "
-        f"{'(in 95 of 100 cases): the windows differ by more than chance.' if worse else end} "
-        f"The band holds 95 of 100 such stretches; it comes from {bands.blocks} blocks of time, "
-        "drawn anew. A fact that no stretch can vary has a band without width. Changes of columns "
-        "that are always positive and vary widely are changes of the logarithm. All facts are in "
-        "`facts.csv`.",
+        "stretch of the data, as long as this one, would have up to "
+        f"{bands.by_chance['all']} outside (in 95 of 100 cases){worse} The band holds 95 of 100 "
+        f"such stretches; it comes from {bands.blocks} blocks of time, drawn anew. Changes of "
+        "columns that are always positive and vary widely are changes of the logarithm. In names, "
+        "sd is the standard deviation and ACF the autocorrelation. All facts are in `facts.csv`.",
         "",
     ]
     lines += _cycles_said(measured)
@@ -186,7 +186,7 @@ def _fidelity(measured: Measured, columns: Sequence[Column]) -> list[str]:
     if not worst.empty:
         lines += ["The furthest outside, with the half-widths of the band from its middle:", ""]
         lines += table(
-            ["fact", "of", "real", "real band", "generated", "half-widths"],
+            ["fact", "of", "real band", "generated", "half-widths"],
             [_fact_row(row, columns) for row in worst.to_dict("records")],
             left=2,
         )
@@ -219,13 +219,24 @@ def _fact_row(row: Mapping[Any, Any], columns: Sequence[Column]) -> list[str]:
         write = next(column.write for column in columns if column.name == row["of"])
     if row["fact"] == "share of rows":
         write = percent
-    real, low, high, made = (
-        write(row[name]) if np.isfinite(row[name]) else "–"
-        for name in ("real", "low", "high", "generated")
+    low, high, made = (
+        write(row[name]) if np.isfinite(row[name]) else "–" for name in ("low", "high", "generated")
     )
     band = f"{low} to {high}" if low != high else low
     distance = f"{row['distance']:.1f}" if row["distance"] < FAR else "far"
-    return [escape(row["fact"]), escape(row["of"]), real, band, made, distance]
+    return [escape(row["fact"]), escape(_short(row["of"])), band, made, distance]
+
+
+def _short(of: str) -> str:
+    """Return a pair of columns with both names cut, where they are long."""
+    for between in (" × ", " ≤ "):
+        if between in of and len(of) > LONGEST_PAIR:
+            most = (LONGEST_PAIR - len(between)) // 2
+            cut = [
+                part if len(part) <= most else part[: most - 1] + "…" for part in of.split(between)
+            ]
+            return between.join(cut)
+    return of
 
 
 def _utility(measured: Measured) -> list[str]:
@@ -285,8 +296,9 @@ def _privacy(measured: Measured) -> list[str]:
             f"as against the next, than a ratio of {found.limit:.2f}. Of the real windows it is "
             f"{percent(found.real_share)}, each compared with those that share no row with it; "
             f"chance gives up to {percent(found.bound)}. The median of this nearest-neighbour "
-            f"ratio is {found.ratio:.2f} times the real one (0 would be copies), the median distance "
-            f"to the nearest real window {found.distance:.2f} times that between real windows.",
+            f"ratio is {found.ratio:.2f} times the real one (0 would be copies), the median "
+            f"distance to the nearest real window {found.distance:.2f} times that between real "
+            "ones.",
             "",
         ]
     if not measured.held_out:
