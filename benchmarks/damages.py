@@ -323,8 +323,8 @@ def markdown(rows: list[Row]) -> str:
         "# Which measure notices which damage",
         "",
         f"Windows, damaged at the strengths {', '.join(f'{s:g}' for s in STRENGTHS)}. A number is "
-        "the least strength from which on a measure notices the damage, – is never. What a strength "
-        "means for each damage says `benchmarks/damages.py`. Facts notice where more of them are "
+        "the least strength from which on a measure notices the damage, – is never. What each "
+        "strength means says `benchmarks/damages.py`. Facts notice where more of them are "
         "outside the real band than in another stretch of reality; TSTR where a forecaster errs "
         "more, by a 95% interval; copies and the attack where chance does not explain it; a judge "
         "where its mean over two is above twice the mean by chance. Facts, TSTR and judges are "
