@@ -184,6 +184,22 @@ def test_one_column_without_dates(tmp_path):
         assert file["samples"].shape == (80 - WINDOW + 1, WINDOW, 1)
 
 
+def test_rows_held_out(csv, tmp_path):
+    """They are not trained on, and the report attacks with them."""
+    assert train.main(arguments(csv, tmp_path / "out", "--holdout", "0.2")) == 0
+    config = json.loads((tmp_path / "out" / "config.json").read_text())
+    assert config["data"]["rows"] == 48
+    report = (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
+    assert "Held out: the last 12 of 60 rows, from 2020-02-18." in report
+    assert "All rows were trained on" not in report
+
+
+@pytest.mark.parametrize("share", ["1.5", "-0.1", "0.01"])
+def test_a_share_that_cannot_be_held_out(csv, tmp_path, refused, share):
+    message = refused(*arguments(csv, tmp_path / "out", f"--holdout={share}"))
+    assert "held out" in message or "hold out" in message
+
+
 def test_the_shortest_series_that_is_allowed(tmp_path, capsys):
     csv = write_csv(tmp_path / "short.csv", rows=WINDOW + 1)
     assert train.main(arguments(csv, tmp_path / "out")) == 0
