@@ -74,7 +74,9 @@ def test_sums_of_blocks_give_the_same_facts(real):
     means = {name: values.sum(axis=0) / count for name, values in sums.items()}
     exact = list(reading.facts(reading.means(real)))
     for (*key, one), (*_, other) in zip(exact, reading.facts(means), strict=True):
-        assert one == pytest.approx(other, rel=0.02, abs=0.02), key
+        # Quantiles are interpolated in a grid; those of rare changes have few values around them.
+        rel = 0.1 if "quantile of changes" in key[1] else 0.02
+        assert one == pytest.approx(other, rel=rel, abs=0.02), key
 
 
 def test_another_stretch_of_reality_is_inside(real, other):

@@ -55,7 +55,7 @@ def fresh():
 def test_windows_like_the_data(series, fresh):
     found, text = measured_of(series, fresh)
     assert re.search(r"\d+ of \d+ facts are inside the band", text)
-    assert "| forecast of | rule of thumb | from real | from generated |" in text
+    assert "| forecast of | rule of thumb | TRTR | TSTR |" in text
     assert "The LSTM-GAN saw all rows" in text
     assert "No more generated windows than chance explains are near copies" in text
     assert "--holdout 0.2" in text

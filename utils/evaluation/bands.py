@@ -11,8 +11,9 @@ import pandas as pd
 
 from utils.checks import check_same_shape, check_windows, positive_integer
 from utils.evaluation.blocks import blocks_of, draws
-from utils.evaluation.window_facts import GROUPS, SPREAD, Means, Reading
+from utils.evaluation.window_facts import GROUPS, LEVEL, ORDER, SPREAD, Means, Reading
 
+SLACK = 1e-3
 SHARE = 0.95  # of the cases in which another stretch of reality lies within a band
 
 
@@ -23,8 +24,9 @@ class Bands(NamedTuple):
         table: by ``(group, fact, of)`` the columns "real", "low", "high", "generated", "inside" and
             "distance", that from the real value in half-widths of the band: above 1 is outside.
             Without a band, "low", "high" and "distance" are not numbers, and "inside" is None.
-        by_chance: by group, and under "all", how many facts another stretch of reality as long as
-            the real one has outside at most, in 95 of 100 cases. Empty without a band.
+        by_chance: under "all", how many facts another stretch of reality as long as the real one
+            has outside at most, in 95 of 100 cases; by group, so that it stays below all of them
+            in 95 of 100 cases. Empty without a band.
         blocks: of time that were resampled; 0: too few for a band.
     """
 
@@ -52,7 +54,7 @@ def real_bands(
     rows: np.ndarray | None = None,
     columns: Sequence[str] | None = None,
     periods: Sequence[int] = (),
-    repeats: int = 200,
+    repeats: int = 300,
     share: float = SHARE,
     seed: int = 0,
 ) -> Bands:
@@ -111,9 +113,7 @@ def real_bands(
     apart = np.abs(one - other)  # (facts, repeats)
     with np.errstate(invalid="ignore"):
         width = np.nanquantile(np.where(np.isfinite(apart), apart, np.nan), share, axis=1)
-    # Where resampled sets agree to the last digit, rounding must not count as a difference.
-    slack = 1e-9 * table["real"].abs().to_numpy() + 1e-12
-    width = np.maximum(np.nan_to_num(width), slack)
+    width = np.maximum(np.nan_to_num(width), _slack(reading, table))
     known = np.isfinite(apart).mean(axis=1) > 0.5
     difference = np.abs((table["generated"] - table["real"]).to_numpy())
     table["low"], table["high"] = table["real"] - width, table["real"] + width
@@ -122,7 +122,9 @@ def real_bands(
     groups = np.asarray(table.index.get_level_values("group"))[known]
     far = apart[known] > width[known, np.newaxis]
     by_chance = {"all": _chance(far, share)}
-    by_chance |= {group: _chance(far[groups == group], share) for group in GROUPS}
+    # So that all groups together stay within chance in that share of the pairs, or more.
+    each = 1 - (1 - share) / len(GROUPS)
+    by_chance |= {group: _chance(far[groups == group], each) for group in GROUPS}
     return Bands(table.loc[known, _COLUMNS], by_chance, int(blocks[-1]) + 1)
 
 
@@ -205,6 +207,22 @@ def _resampled(
             np.stack([values for *key, values in reading.facts(means) if tuple(key) in wanted])
         )
     return made[0], made[1]
+
+
+def _slack(reading: Reading, table: pd.DataFrame) -> np.ndarray:
+    """Return the least half-width of each band: differences below it mean nothing to anybody.
+
+    That is ``SLACK``, of heights and spreads in standard deviations of the column. Where columns
+    are in order in every row, one row that breaks it counts.
+    """
+    scale = dict(zip(reading.columns, reading.scale, strict=True))
+    made = []
+    for (group, _, of), real in zip(table.index, table["real"], strict=True):
+        least = 1e-12 if group == ORDER else SLACK * scale.get(of, 1.0)
+        if group not in (LEVEL, SPREAD, ORDER):
+            least = SLACK
+        made.append(least + 1e-9 * abs(real))
+    return np.array(made)
 
 
 def _chance(far: np.ndarray, share: float) -> int:

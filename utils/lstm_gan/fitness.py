@@ -24,7 +24,7 @@ STUDIES = {
     SPREAD: "spreads",
     CHANGES: "changes from row to row",
     SIZES: "calm and wild times",
-    CYCLES: "memory and cycles",
+    CYCLES: "memory within a window",
     BETWEEN: "what is common to columns",
 }
 
@@ -53,8 +53,9 @@ def fit_for(measured: Measured, word: str, found: Sequence[Finding]) -> str:
         bad.append("passing for the data")
     _forecasts(measured, good, bad)
     _studies(measured, good, bad)
-    risk = measured.bands is not None and measured.bands.beyond_chance(TAILS)
-    bad.append("estimating a risk" + (" (rare changes are outside the real band)" if risk else ""))
+    rare = measured.bands is not None and measured.bands.beyond_chance(TAILS)
+    rare |= any(each.wrong and "argest change" in each.subject for each in found)
+    bad.append("estimating a risk" + (" (rare changes are not those of the data)" if rare else ""))
     bad.append(_privacy(measured))
     unknown = measured.bands is None or not measured.bands.blocks
     end = "; the data are too few for more" if unknown else ""

@@ -90,7 +90,7 @@ def measure(
 
     def of_facts() -> facts.Bands:
         names = [column.name for column in columns]
-        repeats = runtime.budget(full=200, quick=20)
+        repeats = runtime.budget(full=300, quick=20)
         options: dict[str, Any] = {"columns": names, "repeats": repeats, "periods": made.periods}
         return facts.real_bands(real, samples, rows=at[some], **options)
 
@@ -167,7 +167,8 @@ def _fidelity(measured: Measured, columns: Sequence[Column]) -> list[str]:
     lines += [
         f"{count - outside} of {count} facts are inside the band, {outside} outside. Another "
         "stretch of the data, as long as this one, would have up to "
-        f"{bands.by_chance['all']} outside (in 95 of 100 cases){worse} The band holds 95 of 100 "
+        f"{bands.by_chance['all']} outside (in 95 of 100 cases, and so for "
+        f"all kinds of facts together){worse} The band holds 95 of 100 "
         f"such stretches; it comes from {bands.blocks} blocks of time, drawn anew. Changes of "
         "columns that are always positive and vary widely are changes of the logarithm. In names, "
         "sd is the standard deviation and ACF the autocorrelation. All facts are in `facts.csv`.",
@@ -266,9 +267,7 @@ def _utility(measured: Measured) -> list[str]:
         ]
         for each in measured.utility
     ]
-    lines += table(
-        ["forecast of", "rule of thumb", "from real", "from generated", "generated over real"], rows
-    )
+    lines += table(["forecast of", "rule of thumb", "TRTR", "TSTR", "TSTR over TRTR"], rows)
     rules = "; ".join(f"for {each.task}, *{each.rule}*" for each in measured.utility)
     return [*lines, f"Rule of thumb: {rules}. In brackets a 95% interval, by blocks of time.", ""]
 
