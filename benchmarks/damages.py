@@ -262,7 +262,9 @@ def noticed(
     for group in GROUPS:
         outside, count = bands.outside(group)
         found[group] = [bool(bands.beyond_chance(group)), f"{outside} of {count}"]
-    told = forecast_utility(windows, task.train, task.holdout, test_rows=task.holdout_rows)
+    told = forecast_utility(
+        windows, task.train, task.holdout, train_rows=task.rows, test_rows=task.holdout_rows
+    )
     for name, each in zip(("TSTR, change", "TSTR, size"), told, strict=False):
         found[name] = [each.low > 0, round(each.more, 4)]
     copy = copies(fair, task.train, rows=task.rows)

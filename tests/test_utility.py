@@ -30,7 +30,7 @@ def test_windows_of_the_same_process_are_as_good_as_real_ones():
     change, size = forecast_utility(fresh, train, test)
     assert change.gain_low > 0  # there is something to forecast
     assert abs(change.more) < 0.05
-    assert change.low < 0.01
+    assert change.low < 0 < change.high
     assert size.naive > 0
     worse, _ = forecast_utility(np.random.default_rng(0).permuted(train, axis=1), train, test)
     assert worse.low > 0.1

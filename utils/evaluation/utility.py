@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +19,7 @@ CUT = 5.0  # changes beyond so many usual ones count as so many
 PENALTIES = (1.0, 10.0, 100.0, 1_000.0, 10_000.0)
 VALIDATION = 0.2  # of what is learned from, the last windows: they choose the penalty
 REPEATS = 400
+LEARNED_ANEW = 12  # from other blocks of the real windows: how much that alone changes
 
 
 class Utility(NamedTuple):
@@ -30,7 +32,8 @@ class Utility(NamedTuple):
         real: error of the forecaster that learned from real windows (TRTR).
         generated: error of the one that learned from generated windows (TSTR).
         more: by how much the second errs more, as a share of the first.
-        low: of ``more``, with ``high`` a 95 % interval from blocks of time.
+        low: of ``more``, with ``high`` a 95 % interval from blocks of time, both of the windows
+            that are tested on and of the real ones that are learned from.
         high: see ``low``.
         gain: by how much less than the rule the forecaster of real windows errs, as a share.
         gain_low: lower end of a 95 % interval of ``gain``.
@@ -53,6 +56,7 @@ def forecast_utility(
     train: np.ndarray,
     test: np.ndarray,
     *,
+    train_rows: np.ndarray | None = None,
     test_rows: np.ndarray | None = None,
     seed: int = 0,
 ) -> list[Utility]:
@@ -73,7 +77,8 @@ def forecast_utility(
         fake: ``(windows, time, features)``, generated.
         train: ``(windows, time, features)``, real windows of an earlier time.
         test: ``(windows, time, features)``, real windows of a later time, no row in ``train``.
-        test_rows: at which row each test window starts; by default one row apart.
+        train_rows: at which row each training window starts; by default one row apart.
+        test_rows: of the test windows.
         seed: of the resampling, and of the windows that are learned from where there are many.
 
     Returns:
@@ -98,10 +103,14 @@ def forecast_utility(
     logs = logarithmic(train, fake, test)
     rng = np.random.default_rng(seed)
     count = min(len(fake), len(train), MOST_WINDOWS)
+    chosen = [np.sort(rng.permutation(len(each))[:count]) for each in (train, fake)]
     learned = [
-        logarithms(each[np.sort(rng.permutation(len(each))[:count])], logs)
-        for each in (train, fake)
+        logarithms(each[some], logs) for each, some in zip((train, fake), chosen, strict=True)
     ]
+    at = np.arange(len(train)) if train_rows is None else train_rows
+    train_blocks = blocks_of(at[chosen[0]], window, long=1, fewest=4)
+    if train_blocks is None:
+        return []
     later = logarithms(test, logs)
     usual = np.diff(learned[0], axis=1).std(axis=(0, 1))
     moving = usual > 1e-12 * np.abs(learned[0]).max(axis=(0, 1))
@@ -117,7 +126,7 @@ def forecast_utility(
             inputs,
             changes,
             np.zeros_like(changes[2]),
-            blocks,
+            (train_blocks, blocks),
             seed,
         )
     ]
@@ -129,7 +138,7 @@ def forecast_utility(
                 inputs,
                 [np.abs(each) for each in changes],
                 before[2],
-                blocks,
+                (train_blocks, blocks),
                 seed,
             )
         )
@@ -152,6 +161,25 @@ def _parts(
     return np.concatenate(parts, axis=1), last, size
 
 
+def _luck(
+    penalty: float,
+    inputs: list[np.ndarray],
+    targets: tuple[np.ndarray, np.ndarray],
+    blocks: np.ndarray,
+    rng: np.random.Generator,
+) -> float:
+    """Return by how much errors differ, as a share, between two sets of real windows learned from.
+
+    That is the half-width of a 95 % interval, from blocks of time drawn anew.
+    """
+    errors = []
+    for times in draws(int(blocks[-1]) + 1, LEARNED_ANEW, rng):
+        model = Ridge(penalty).fit(inputs[0], targets[0], sample_weight=times[blocks])
+        forecast = model.predict(inputs[1]).reshape(targets[1].shape)
+        errors.append(math.sqrt(float(np.mean((forecast - targets[1]) ** 2))))
+    return 1.96 * math.sqrt(2) * float(np.std(np.log(np.maximum(errors, 1e-9)), ddof=1))
+
+
 def _ridge(x: np.ndarray, y: np.ndarray) -> Ridge:
     """Return a ridge regression, its penalty chosen on the last part."""
     cut = int((1 - VALIDATION) * len(x))
@@ -168,10 +196,12 @@ def _compared(
     inputs: tuple[np.ndarray, ...],
     targets: tuple[np.ndarray, ...] | list[np.ndarray],
     guess: np.ndarray,
-    blocks: np.ndarray,
+    blocks: tuple[np.ndarray, np.ndarray],
     seed: int,
 ) -> Utility:
     """Return the errors on the last of three sets of forecasters that learn from the first two."""
+    rng = np.random.default_rng(seed)
+    luck = 0.0
     wrong = [np.mean((guess - targets[2]) ** 2, axis=1)]
     for k in range(2):
         centre, spread = inputs[k].mean(axis=0), inputs[k].std(axis=0)
@@ -179,9 +209,12 @@ def _compared(
         model = _ridge((inputs[k] - centre) / spread, targets[k])
         forecast = model.predict((inputs[2] - centre) / spread).reshape(targets[2].shape)
         wrong.append(np.mean((forecast - targets[2]) ** 2, axis=1))
-    by_block = sums_by_block(np.stack(wrong, axis=1), blocks)
-    sizes = sums_by_block(np.ones(len(blocks)), blocks)
-    weights = draws(len(sizes), REPEATS, np.random.default_rng(seed))
+        if k == 0:
+            x = [(each - centre) / spread for each in (inputs[0], inputs[2])]
+            luck = _luck(model.alpha, x, (targets[0], targets[2]), blocks[0], rng)
+    by_block = sums_by_block(np.stack(wrong, axis=1), blocks[1])
+    sizes = sums_by_block(np.ones(len(blocks[1])), blocks[1])
+    weights = draws(len(sizes), REPEATS, rng)
     weights = np.concatenate([np.ones((1, len(sizes))), weights])
     errors = np.sqrt(
         weights @ by_block / (weights @ sizes)[:, np.newaxis]
@@ -191,6 +224,8 @@ def _compared(
     more = generated / np.maximum(real, floor) - 1
     gain = 1 - real / np.maximum(naive, floor)
     low, high = np.quantile(more[1:], (0.025, 0.975))
+    low = more[0] - math.hypot(more[0] - low, luck)
+    high = more[0] + math.hypot(high - more[0], luck)
     return Utility(
         task,
         float(naive[0]),

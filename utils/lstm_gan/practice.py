@@ -100,6 +100,7 @@ def measure(
             samples,
             windows_of(past.sequences(), window),
             windows_of(later.sequences(), window),
+            train_rows=positions([len(part) for part in past.sequences()], window),
             test_rows=positions([len(part) for part in later.sequences()], window),
         )
 
