@@ -14,6 +14,7 @@ from utils.evaluation.shapes import Shapes
 
 MOST_QUERIES = 2_000  # windows whose nearest ones are looked for
 MOST_REFERENCE = 40_000  # among so many
+MOST_NUMBERS = 20_000_000  # in these, for the memory
 CHUNK = 500
 REPEATS = 400
 LEVELS = (0.002, 0.01, 0.05)  # shares of the real windows that lie closest: what is a near copy
@@ -87,8 +88,8 @@ def copies(
     check_same_shape(train, "train", fake, "fake")
     window = train.shape[1]
     rows = np.arange(len(train)) if rows is None else rows
-    shapes = Shapes.of(train, fake)
-    kept = _spread_out(len(train), MOST_REFERENCE)
+    kept = _spread_out(len(train), _most_reference(train))
+    shapes = Shapes.of(train[kept], fake)
     reference, at = shapes.of_windows(train[kept]), rows[kept]
     asked = _spread_out(len(at), MOST_QUERIES)
     blocks = blocks_of(at[asked], window)
@@ -243,12 +244,12 @@ def membership_attack(
     window = train.shape[1]
     rows = np.arange(len(train)) if rows is None else rows
     holdout_rows = np.arange(len(holdout)) if holdout_rows is None else holdout_rows
-    shapes = Shapes.of(train, fake, holdout)
     seen, never = (_spread_out(len(each), MOST_QUERIES) for each in (train, holdout))
+    shapes = Shapes.of(train[seen], fake, holdout[never])
     blocks = [blocks_of(each, window, long=1) for each in (rows[seen], holdout_rows[never])]
     if blocks[0] is None or blocks[1] is None or len(fake) < FEWEST_WINDOWS:
         return None
-    made = shapes.of_windows(fake[_spread_out(len(fake), MOST_REFERENCE)])
+    made = shapes.of_windows(fake[_spread_out(len(fake), _most_reference(fake))])
     near = [_nearest(shapes.of_windows(each), made) for each in (train[seen], holdout[never])]
     tiny = 1e-6 * float(np.median(np.concatenate(near)[:, 1])) or 1.0
     members, others = (np.log(each[:, 0] + tiny) - np.log(each[:, 1] + tiny) for each in near)
@@ -318,6 +319,11 @@ def _attack(
 def _spread_out(count: int, most: int) -> np.ndarray:
     """Return the places of at most so many of ``count`` windows, evenly over time."""
     return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int))
+
+
+def _most_reference(windows: np.ndarray) -> int:
+    """Return how many windows are looked among: of long ones, fewer."""
+    return max(1, min(MOST_REFERENCE, MOST_NUMBERS // int(np.prod(windows.shape[1:]))))
 
 
 def _over(one: float, other: float) -> float:

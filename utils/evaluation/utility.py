@@ -98,7 +98,8 @@ def forecast_utility(
     window = train.shape[1]
     rows = np.arange(len(test)) if test_rows is None else test_rows
     blocks = blocks_of(rows, window, long=1, fewest=4)
-    if len(train) < FEWEST_TRAIN or len(test) < FEWEST_TEST or window < 2 or blocks is None:
+    few = min(len(train), len(fake)) < FEWEST_TRAIN
+    if few or len(test) < FEWEST_TEST or window < 2 or blocks is None:
         return []
     logs = logarithmic(train, fake, test)
     rng = np.random.default_rng(seed)
@@ -111,7 +112,10 @@ def forecast_utility(
     train_blocks = blocks_of(at[chosen[0]], window, long=1, fewest=4)
     if train_blocks is None:
         return []
-    later = logarithms(test, logs)
+    tested = np.unique(np.linspace(0, len(test) - 1, MOST_WINDOWS).round().astype(int))
+    later, rows = logarithms(test[tested], logs), rows[tested]
+    blocks = blocks_of(rows, window, long=1, fewest=4)
+    assert blocks is not None  # they span the same rows as before
     usual = np.diff(learned[0], axis=1).std(axis=(0, 1))
     moving = usual > 1e-12 * np.abs(learned[0]).max(axis=(0, 1))
     if not moving.any():

@@ -168,11 +168,13 @@ def _fidelity(measured: Measured, columns: Sequence[Column]) -> list[str]:
     lines += [
         f"{count - outside} of {count} facts are inside the band, {outside} outside. Another "
         "stretch of the data, as long as this one, would have up to "
-        f"{bands.by_chance['all']} outside (in 95 of 100 cases, and so for "
-        f"all kinds of facts together){worse} The band holds 95 of 100 "
-        f"such stretches; it comes from {bands.blocks} blocks of time, drawn anew. Changes of "
-        "columns that are always positive and vary widely are changes of the logarithm. In names, "
-        "sd is the standard deviation and ACF the autocorrelation. All facts are in `facts.csv`.",
+        f"{bands.by_chance['all']} outside, and none further than "
+        f"{_half_widths(bands.furthest['all'])} half-widths of the band from its middle (in about "
+        f"95 of 100 cases; the same for all kinds of facts together, below){worse} The band holds "
+        f"about 95 of 100 such stretches; it comes from {bands.blocks} blocks of time, drawn anew. "
+        "Changes of columns that are always positive and vary widely are changes of the logarithm. "
+        "In names, sd is the standard deviation and ACF the autocorrelation. All facts are in "
+        "`facts.csv`.",
         "",
     ]
     lines += _cycles_said(measured)
@@ -182,8 +184,10 @@ def _fidelity(measured: Measured, columns: Sequence[Column]) -> list[str]:
         if all_of:
             verdict = "beyond chance" if bands.beyond_chance(group) else "within chance"
             most = bands.by_chance[group]
-            rows.append([group, f"{all_of - far} of {all_of}", str(far), f"{most}", verdict])
-    lines += table(["", "inside", "outside", "outside by chance", ""], rows)
+            furthest = [_half_widths(bands.distance(group)), _half_widths(bands.furthest[group])]
+            inside = f"{all_of - far} of {all_of}"
+            rows.append([group, inside, str(far), str(most), *furthest, verdict])
+    lines += table(["", "inside", "outside", "by chance", "furthest", "by chance", ""], rows)
     worst = _worst(bands.table)
     if not worst.empty:
         lines += ["The furthest outside, with the half-widths of the band from its middle:", ""]
@@ -225,8 +229,12 @@ def _fact_row(row: Mapping[Any, Any], columns: Sequence[Column]) -> list[str]:
         write(row[name]) if np.isfinite(row[name]) else "–" for name in ("low", "high", "generated")
     )
     band = f"{low} to {high}" if low != high else low
-    distance = f"{row['distance']:.1f}" if row["distance"] < FAR else "far"
+    distance = _half_widths(row["distance"])
     return [escape(row["fact"]), escape(_short(row["of"])), band, made, distance]
+
+
+def _half_widths(distance: float) -> str:
+    return f"{distance:.1f}" if distance < FAR else "far"
 
 
 def _short(of: str) -> str:
