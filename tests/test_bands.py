@@ -11,7 +11,7 @@ from utils.lstm_gan.collapse import collapsed
 NAMES = ("a", "b")
 
 
-def series(rows, seed, memory=0.5, features=2):
+def series(rows, seed, memory=0.8, features=2):
     """Rows of autoregressions of order one with a common shock, (rows, features)."""
     rng = np.random.default_rng(seed)
     shocks = rng.normal(size=(rows + 50, features)) + rng.normal(size=(rows + 50, 1))

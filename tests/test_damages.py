@@ -42,8 +42,8 @@ def test_the_right_measure_notices(task, damage, measures):
 
 def test_a_column_that_comes_late():
     task = damages.Task("GOOG", count=700)
-    assert found(task, "lagged column")["between columns"][0]
-    assert not found(task, "none", 0)["between columns"][0]
+    assert found(task, "lagged column")["order of columns"][0]  # Open ≤ High holds no more
+    assert not found(task, "none", 0)["order of columns"][0]
 
 
 def test_stronger_damages_change_more():

@@ -169,9 +169,9 @@ def _fidelity(measured: Measured, columns: Sequence[Column]) -> list[str]:
         f"{count - outside} of {count} facts are inside the band, {outside} outside. Another "
         "stretch of the data, as long as this one, would have up to "
         f"{bands.by_chance['all']} outside, and none further than "
-        f"{_half_widths(bands.furthest['all'])} half-widths of the band from its middle (in about "
-        f"95 of 100 cases; the same for all kinds of facts together, below){worse} The band holds "
-        f"about 95 of 100 such stretches; it comes from {bands.blocks} blocks of time, drawn anew. "
+        f"{_half_widths(bands.furthest['all'])} half-widths of the band from its middle (in 9 of "
+        f"10 cases or more; below the same for all kinds of facts together){worse} The band holds "
+        f"9 of 10 such stretches or more; it comes from {bands.blocks} blocks of time, drawn anew. "
         "Changes of columns that are always positive and vary widely are changes of the logarithm. "
         "In names, sd is the standard deviation and ACF the autocorrelation. All facts are in "
         "`facts.csv`.",
