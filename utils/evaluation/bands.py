@@ -169,7 +169,11 @@ class Spread(NamedTuple):
 
 
 def spreads_outside(bands: Bands, ratio: float) -> list[Spread]:
-    """Return the columns whose spread is outside the real band and off by a factor.
+    """Return the columns whose spread is not that of the data, and off by a factor.
+
+    The band here is narrower than the one of ``real_bands``, by √2 and ``WIDER``. That one is where a
+    second stretch of reality would be; this one is the 95 % interval of the spread by blocks of
+    time. A generator imitates the data it saw, not another stretch.
 
     Only the facts of a column's spread are looked at: the standard deviation, the range from 5 % to
     95 %, the standard deviation within a window. The worst fact of a column is returned, the worst
@@ -181,10 +185,11 @@ def spreads_outside(bands: Bands, ratio: float) -> list[Spread]:
     """
     worst: dict[str, Spread] = {}
     for row in bands.table.reset_index().to_dict("records"):
-        if row["group"] != SPREAD or not bands.blocks or row["inside"]:
+        real, made = row["real"], row["generated"]
+        width = (row["high"] - real) / (math.sqrt(2) * WIDER)
+        if row["group"] != SPREAD or not bands.blocks or abs(made - real) <= width:
             continue
-        names = ("of", "fact", "real", "low", "high", "generated")
-        found = Spread(*(row[name] for name in names))
+        found = Spread(row["of"], row["fact"], real, real - width, real + width, made)
         former = worst.get(found.column)
         if _size(found) > max(math.log(ratio), _size(former) if former else 0):
             worst[found.column] = found

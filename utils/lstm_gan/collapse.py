@@ -10,7 +10,7 @@ from utils.evaluation.bands import Bands, real_bands, spreads_outside
 from utils.lstm_gan.findings import MOST_ROWS, UNEVEN, Finding
 from utils.lstm_gan.markdown import Column, escape
 
-SUBJECT = "Spread of a column outside the real band"
+SUBJECT = "Spread of a column is not that of the data"
 
 
 def collapsed(
@@ -22,10 +22,9 @@ def collapsed(
 ) -> list[Finding]:
     """Return a finding that is wrong if a column's spread is not that of the data, else nothing.
 
-    The band is that of ``utils.evaluation.bands``: where another stretch of reality as long as this
-    one would be. So a series that wanders, of which a second stretch may spread far more, has a
-    wide band. Beyond it, a spread counts from a factor of ``UNEVEN`` on, as in the rest of
-    the report.
+    The band is the 95 % interval of a spread by blocks of time, see ``spreads_outside``: what the
+    data themselves leave open. Beyond it, a spread counts from a factor of ``UNEVEN`` on, as in the
+    rest of the report.
 
     Args:
         real: windows of the data, ``(windows, time, features)``, in the order of time.
@@ -58,11 +57,11 @@ def of_bands(bands: Bands, columns: Sequence[Column] = ()) -> list[Finding]:
         Finding(
             SUBJECT,
             True,
-            f"{'One column has' if count == 1 else f'{count} columns have'} a spread that another "
-            f"stretch of the data would not have; that of {escape(worst.column)} is "
+            f"{'One column has' if count == 1 else f'{count} columns have'} a spread that is not that "
+            f"of the data; that of {escape(worst.column)} is "
             f"{worst.ratio:.2f} times the real one. Such a run has failed, whatever its losses: "
             "train again with another seed.",
-            ("column", "spread", "real band", "generated", "times real"),
+            ("column", "spread", "95% interval", "generated", "times real"),
             tuple(rows[:MOST_ROWS]),
         )
     ]
