@@ -171,7 +171,7 @@ class Spread(NamedTuple):
 def spreads_outside(bands: Bands, ratio: float) -> list[Spread]:
     """Return the columns whose spread is not that of the data, and off by a factor.
 
-    The band here is narrower than the one of ``real_bands``, by √2 and ``WIDER``. That one is where a
+    The band here is narrower than that of ``real_bands``, by √2 and ``WIDER``. That one is where a
     second stretch of reality would be; this one is the 95 % interval of the spread by blocks of
     time. A generator imitates the data it saw, not another stretch.
 

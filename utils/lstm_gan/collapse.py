@@ -57,8 +57,8 @@ def of_bands(bands: Bands, columns: Sequence[Column] = ()) -> list[Finding]:
         Finding(
             SUBJECT,
             True,
-            f"{'One column has' if count == 1 else f'{count} columns have'} a spread that is not that "
-            f"of the data; that of {escape(worst.column)} is "
+            f"{'One column has' if count == 1 else f'{count} columns have'} a spread that is not "
+            f"that of the data; that of {escape(worst.column)} is "
             f"{worst.ratio:.2f} times the real one. Such a run has failed, whatever its losses: "
             "train again with another seed.",
             ("column", "spread", "95% interval", "generated", "times real"),
