@@ -182,12 +182,12 @@ def _fidelity(measured: Measured, columns: Sequence[Column]) -> list[str]:
     for group in GROUPS:
         far, all_of = bands.outside(group)
         if all_of:
-            verdict = "beyond chance" if bands.beyond_chance(group) else "within chance"
+            verdict = "beyond" if bands.beyond_chance(group) else "within"
             most = bands.by_chance[group]
             furthest = [_half_widths(bands.distance(group)), _half_widths(bands.furthest[group])]
-            inside = f"{all_of - far} of {all_of}"
-            rows.append([group, inside, str(far), str(most), *furthest, verdict])
-    lines += table(["", "inside", "outside", "by chance", "furthest", "by chance", ""], rows)
+            rows.append([group, str(all_of), str(far), str(most), *furthest, verdict])
+    header = ["", "facts", "outside", "by chance", "furthest", "by chance", "chance"]
+    lines += table(header, rows)
     worst = _worst(bands.table)
     if not worst.empty:
         lines += ["The furthest outside, with the half-widths of the band from its middle:", ""]
