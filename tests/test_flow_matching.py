@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from utils.lessons.flow_matching import FlowConfig, FlowMatching, velocity_network
+from benchmarks.rivals.flow_matching import FlowConfig, FlowMatching, velocity_network
 
 
 def toy(count: int = 2000) -> np.ndarray:

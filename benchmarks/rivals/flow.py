@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.rivals.flow_matching import FlowConfig, FlowMatching
 from benchmarks.rivals.maps import Maps
-from utils.lessons.flow_matching import FlowConfig, FlowMatching
 
 # What tuning.py tries.
 SPACE: dict[str, tuple[Any, ...]] = {

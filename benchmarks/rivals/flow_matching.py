@@ -1,6 +1,6 @@
 """Flow matching for windows of a series, with the LSTM of the LSTM-GAN.
 
-Used in lesson 20 and by the rivals' benchmark. A *velocity* network is trained by regression, with
+A *velocity* network is trained by regression, with
 no opponent. Noise x₀ ~ N(0, 1) and a real window x₁ are joined by the straight path
 x_t = (1 − t) x₀ + t x₁, whose velocity is x₁ − x₀. The network learns the mean of it at (x_t, t).
 New windows are noise carried along that velocity from t = 0 to t = 1.
