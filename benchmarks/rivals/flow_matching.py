@@ -1,9 +1,9 @@
 """Flow matching for windows of a series, with the LSTM of the LSTM-GAN.
 
-A *velocity* network is trained by regression, with
-no opponent. Noise x₀ ~ N(0, 1) and a real window x₁ are joined by the straight path
-x_t = (1 − t) x₀ + t x₁, whose velocity is x₁ − x₀. The network learns the mean of it at (x_t, t).
-New windows are noise carried along that velocity from t = 0 to t = 1.
+A *velocity* network is trained by regression, with no opponent. Noise x₀ ~ N(0, 1) and a real
+window x₁ are joined by the straight path x_t = (1 − t) x₀ + t x₁, whose velocity is x₁ − x₀. The
+network learns the mean of it at (x_t, t). New windows are noise carried along that velocity from
+t = 0 to t = 1.
 
 Source: Lipman, Chen, Ben-Hamu, Nickel, Le, "Flow Matching for Generative Modeling", ICLR 2023,
 arXiv:2210.02747, and Liu, Gong, Liu, "Flow Straight and Fast", ICLR 2023, arXiv:2209.03003.
