@@ -281,7 +281,7 @@ RUN = {"data": {"rows": 9}, "window": 4, "training": {"steps": 2500}}
 def stored(folder, done, **more):
     """Write what a run of ``RUN`` leaves: config.json, and a checkpoint at step ``done``."""
     (folder / "checkpoint").mkdir(parents=True)
-    (folder / "config.json").write_text(json.dumps({"format": 2, **RUN, **more}))
+    (folder / "config.json").write_text(json.dumps({"format": 3, **RUN, **more}))
     if done:
         (folder / "checkpoint" / f"ckpt-{done}.index").write_text("old")
     return folder

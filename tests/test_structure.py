@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from utils.datasets import load_stock, sliding_windows
+from utils.datasets import sliding_windows
 from utils.lstm_gan.margins import SCALE, Margin, RankMap, Total
 from utils.lstm_gan.repairs import Bounds, ordered
 from utils.lstm_gan.states import Clock, States
@@ -161,24 +161,12 @@ def test_the_columns_of_all_kinds_in_one_table() -> None:
     assert_all_holds(structure, rows, structure.decode(noise(encoded, seed=2)))
 
 
-def test_prices_are_encoded_as_they_are() -> None:
-    """Weights that were trained on plain prices stay valid."""
-    series = load_stock("GOOG")
-    structure = Structure().fit([series.values], series.columns)
-    (encoded,) = structure.encode([series.values])
-    assert encoded is series.values
-    assert not structure.needs_calibration
-
-
 def test_data_without_relations_pass_untouched() -> None:
     rows = np.random.default_rng(3).normal(size=(300, 3)).cumsum(axis=0)
     structure = Structure().fit([rows], ["a", "b", "c"])
     windows = noise(rows)
     assert structure.decode(windows) is windows
     assert structure.sentences() == []
-    plain = Structure.plain(["a", "b", "c"])
-    assert plain.decode(windows) is windows
-    assert plain.features == 3
 
 
 @pytest.mark.parametrize("name", COLUMNS)

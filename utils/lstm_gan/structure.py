@@ -16,6 +16,7 @@ import numpy as np
 from utils.datasets.frames import decimals as decimals_of
 from utils.datasets.relation import Relation
 from utils.datasets.relations import find_relations
+from utils.lstm_gan.ladders import Ladder
 from utils.lstm_gan.margins import Margin, Total
 from utils.lstm_gan.repairs import Bounds, Derived, turned
 from utils.lstm_gan.states import Clock, States
@@ -34,7 +35,8 @@ class Structure:
       go round like a clock become an angle (``Clock``).
     - Columns with exact zeros or gaps, and columns that depend on a state, get the margins of the
       data back (``Margin``); columns that never fall add up the changes of the data (``Total``).
-    - Orders between columns are restored by the smallest symmetric change.
+    - Orders between columns become a height and gaps that are never negative (``Ladder``). Other
+      orders are restored by the smallest symmetric change.
 
     Where none of this applies, ``encode`` and ``decode`` return what they are given.
 
@@ -64,7 +66,7 @@ class Structure:
         places = [decimals_of(c) for c in rows.T] if decimals is None else list(decimals)
         self.relations = find_relations(sequences, self.columns, places)
         self.bounds = Bounds.of(rows, places, self.relations)
-        self._arrange(rows)
+        self._arrange(rows, sequences)
         self._fit_parts(sequences, rows)
         return self
 
@@ -73,7 +75,7 @@ class Structure:
     def _of(self, *kinds: str) -> list[Relation]:
         return [relation for relation in self.relations if relation.kind in kinds]
 
-    def _arrange(self, rows: np.ndarray) -> None:
+    def _arrange(self, rows: np.ndarray, sequences: list[np.ndarray]) -> None:
         """Decide by which part each column is kept."""
         linear = self._linear()
         clocks = [Clock(list(r.indices), np.array(r.details["cycle"])) for r in self._of("clock")]
@@ -92,6 +94,9 @@ class Structure:
         shaped = {r.indices[0] for r in self._of("atom", "gap")}
         taken = shaped | {i for clock in clocks for i in clock.columns}
         taken |= {total.column for total in totals}
+        stated = {i for group in states for i in group} | {i for r in functions for i in r.indices}
+        self.ladders = self._ladders(sequences, linear, taken | stated | set(given))
+        taken |= {i for ladder in self.ladders for i in ladder.columns}
         # Where nothing else shapes a column and some of those that give it, all stay in sight, and
         # what is generated is brought together afterwards: measured better than to leave one out.
         seen = {r.indices[-1] for r in linear if not taken.issuperset(r.indices[:-1])} - taken
@@ -122,6 +127,31 @@ class Structure:
         counts = Counter(i for r in found for i in r.indices)
         avoided |= {i for i in counts if counts[i] > 1}
         return [turned(r, avoided) if counts[r.indices[-1]] == 1 else r for r in found]
+
+    def _ladders(
+        self, sequences: list[np.ndarray], linear: list[Relation], taken: set[int]
+    ) -> list[Ladder]:
+        """Return the orders that are encoded as heights and gaps.
+
+        ``taken`` are columns that something else shapes. A column of a sum stays as it is.
+        """
+        summed = {i for r in linear for i in r.indices if len(r.indices) > 2}
+        summed |= {r.indices[-1] for r in linear}
+        fixed = taken | summed | set(np.flatnonzero(self.bounds.high <= self.bounds.low))
+        free = [i for i in range(len(self.columns)) if i not in fixed]
+        ladders: list[Ladder] = []
+        for relation in self._of("order"):
+            if not fixed & set(relation.indices):
+                ladder = Ladder(relation.indices, relation.details["pairs"]).fit(sequences)
+                if ladder.orderly:
+                    free = [i for i in free if i not in relation.indices]
+                    ladders.append(ladder)
+        ordered = {i for relation in self._of("order") for i in relation.indices}
+        free = [i for i in free if i not in ordered]
+        for ladder in ladders:
+            taken = set(ladder.take_in(free, sequences))
+            free = [i for i in free if i not in taken]
+        return ladders
 
     def _functions(
         self, states: list[list[int]], elsewhere: set[int]
@@ -175,7 +205,7 @@ class Structure:
 
     @property
     def _parts(self) -> list[Any]:
-        return [*self.clocks, *self.states, *self.margins, *self.totals]
+        return [*self.clocks, *self.states, *self.margins, *self.totals, *self.ladders]
 
     def _place(self) -> None:
         """Give each part its encoded columns, in the order of the data's columns."""
@@ -204,21 +234,6 @@ class Structure:
             margin.fit(rows[:, margin.column], code)
 
     # --- There and back -------------------------------------------------------------------------
-
-    @classmethod
-    def plain(cls, columns: Sequence[str]) -> Self:
-        """Return what keeps nothing: as in a run of an earlier version."""
-        return cls()._keep_nothing(columns)
-
-    def _keep_nothing(self, columns: Sequence[str]) -> Self:
-        count = len(columns)
-        self.columns, self.relations, self.broken = tuple(columns), [], []
-        self.clocks, self.states, self.margins, self.totals = [], [], [], []
-        self.as_is = list(range(count))
-        self.bounds = Bounds(np.zeros(count), np.zeros(count), [None] * count, np.zeros(count))
-        self.derived = Derived([], [], [], np.zeros((1, count)), self.bounds)
-        self._place()
-        return self
 
     @property
     def needs_calibration(self) -> bool:
@@ -285,7 +300,13 @@ class Structure:
             result[..., margin.column] = margin.decode(self._split(encoded, margin), code)
         for total in self.totals:
             result[..., total.column] = total.decode(self._split(encoded, total))
-        return self.derived.complete(result)
+        for ladder in self.ladders:
+            result[..., ladder.columns] = ladder.decode(self._split(encoded, ladder))
+        result = self.derived.complete(result)
+        for ladder in self.ladders:  # once more, of heights that are rounded now
+            for twin, ratio in ladder.twins.items():
+                result[..., twin] = ratio * result[..., ladder.rungs[0]]
+        return result
 
     # --- In words, and stored -------------------------------------------------------------------
 
@@ -306,7 +327,7 @@ class Structure:
         """Return the structure as JSON holds it."""
         parts = {
             name: [part.state() for part in getattr(self, name)]
-            for name in ("clocks", "states", "margins", "totals")
+            for name in ("clocks", "states", "margins", "totals", "ladders")
         }
         return {
             "columns": list(self.columns),
@@ -334,5 +355,6 @@ class Structure:
         structure.states = [States.from_state(each) for each in state["states"]]
         structure.margins = [Margin.from_state(each) for each in state["margins"]]
         structure.totals = [Total.from_state(each) for each in state["totals"]]
+        structure.ladders = [Ladder.from_state(each) for each in state["ladders"]]
         structure._place()
         return structure
