@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar, Self
 
 import numpy as np
+from scipy.optimize import minimize_scalar
 from scipy.special import boxcox, inv_boxcox
-from scipy.stats import boxcox_normmax
 
 from utils.checks import positive_integer
 from utils.datasets.scaling import Scaler
@@ -19,11 +18,14 @@ PLAIN = (
     "whole",
     "varying",
     "power",
+    "offset",
+    "moments",
     "bounds",
     "basis",
     "intercept",
     "transition",
     "innovation_root",
+    "starts",
 )
 CHUNK = 2**22  # values transformed at a time, so that float64 copies stay small (32 MiB each)
 
@@ -31,15 +33,18 @@ CHUNK = 2**22  # values transformed at a time, so that float64 copies stay small
 class Preconditioner:
     """The invertible map between windows of data and *normal scores* that a small LSTM can imitate.
 
-    1. Each column is scaled to [0, 1], moved off zero, and made roughly normal by the power
-       transform of Box and Cox (1964), doi:10.1111/j.2517-6161.1964.tb00553.x. Before that,
-       heavy tails are drawn in (``Tails``). A column of which a quarter or more is one value,
-       such as rainfall, keeps its shape: no power makes it normal.
+    1. Each column is scaled to [0, 1], moved off zero (a positive column back to where its own
+       zero lies), and bent by the power transform of Box and Cox (1964),
+       doi:10.1111/j.2517-6161.1964.tb00553.x, with the power that makes its news alike at every
+       height. Before that, heavy tails are drawn in (``Tails``). A column of which a quarter or
+       more is one value, such as rainfall, keeps its shape.
     2. Principal components of unit variance: the *level*. Directions with next to no variance
        (a column that is a multiple of another) are dropped.
     3. A vector autoregression, level_t = c + A·level_{t−1} + e_t (Sims 1980,
        doi:10.2307/1912017), takes out what the row before predicts linearly; the innovations
-       e_t are rotated and scaled to unit covariance. With fewer than five rows for each
+       e_t are scaled to unit covariance, each near to the news of one column (ZCA-cor, Kessy,
+       Lewin and Strimmer 2018, doi:10.1080/00031305.2016.1277159), or, where directions were
+       dropped, rotated to their principal axes. With fewer than five rows for each
        coefficient of an equation, every component is predicted from its own past alone.
     4. The level of a window's first row and the innovations of its later rows are mapped, each
        component apart, to normal scores.
@@ -59,20 +64,27 @@ class Preconditioner:
         scaler: onto [0, 1].
         varying: which columns are not constant, (features,).
         power: exponents of the power transform, (varying,).
+        offset: what is added to the scaled columns before it, (varying,).
+        moments: of what the power transform reads: mean, standard deviation, and that of changes
+            from row to row, (3, varying).
         standard: scaler of the power-transformed columns.
         bounds: smallest and largest standardised value, (2, varying).
         basis: principal directions, scaled, (varying, components): z = level @ basis.T.
         intercept: c, (components,).
         transition: A, (components, components).
         innovation_root: (components, components): e = white @ innovation_root.
+        starts: normal scores of rows at which windows start, float32 (rows, components).
         margins: the maps of step 4.
     """
 
     OFFSET: ClassVar[float] = 1e-3  # the power transform is singular at zero
+    LARGEST_OFFSET: ClassVar[float] = 100.0  # of a column that varies by less than a hundredth
     LARGEST_POWER: ClassVar[float] = 3.0  # keeps the inverse tame where a column has few values
     LARGEST_SHARE: ClassVar[float] = 0.25  # of one value, in a column that a power may reshape
     LARGEST_GROWTH: ClassVar[float] = 100.0  # of a deviation over a window: rounding grows with it
+    WANDERS: ClassVar[float] = 0.5  # of a deviation that is left after a window
     ROWS_A_COEFFICIENT: ClassVar[int] = 5  # that a full vector autoregression needs
+    MOST_STARTS: ClassVar[int] = 20_000  # rows that are kept for generated windows to start near
     SMALLEST_VARIANCE: ClassVar[float] = 1e-7  # of a principal component that is kept
 
     whole: np.ndarray
@@ -80,12 +92,15 @@ class Preconditioner:
     scaler: Scaler
     varying: np.ndarray
     power: np.ndarray
+    offset: np.ndarray
+    moments: np.ndarray
     standard: Scaler
     bounds: np.ndarray
     basis: np.ndarray
     intercept: np.ndarray
     transition: np.ndarray
     innovation_root: np.ndarray
+    starts: np.ndarray
     margins: NormalScores
 
     def __init__(self, window: int = 24) -> None:
@@ -126,16 +141,21 @@ class Preconditioner:
         drawn = tails.transform(rows)
         scaler = Scaler.min_max(drawn)
 
-        positive = scaler.transform(drawn)[:, varying] + self.OFFSET
-        power = np.array([self._box_cox_exponent(column) for column in positive.T])
+        ends = np.cumsum([len(part) for part in parts])[:-1]
+        # A positive column keeps its own zero: a price that doubles is one that doubles.
+        low = np.where(tails.heavy, 0.0, drawn.min(axis=0))[varying]
+        offset = np.clip(low / np.ptp(drawn, axis=0)[varying], self.OFFSET, self.LARGEST_OFFSET)
+        positive = scaler.transform(drawn)[:, varying] + offset
+        power = np.array([self._box_cox_exponent(np.split(c, ends), window) for c in positive.T])
         powered = boxcox(positive, power)
+        changes = np.concatenate([np.diff(part, axis=0) for part in np.split(positive, ends)])
+        moments = np.stack([positive.mean(axis=0), positive.std(axis=0), changes.std(axis=0)])
         standard = Scaler.standard(powered)
         z = standard.transform(powered)
 
         variances, directions = np.linalg.eigh(np.atleast_2d(np.cov(z.T)))
         kept = variances > self.SMALLEST_VARIANCE
         basis = directions[:, kept] * np.sqrt(variances[kept])
-        ends = np.cumsum([len(part) for part in parts])[:-1]
         levels = np.split(z @ np.linalg.pinv(basis).T, ends)
 
         before = np.concatenate([level[:-1] for level in levels])
@@ -143,19 +163,36 @@ class Preconditioner:
         intercept, transition = self._autoregression(before, after, window)
         regressors = np.column_stack([np.ones(len(before)), before])
         innovations = after - regressors @ np.vstack([intercept, transition])
-        spreads, axes = np.linalg.eigh(np.atleast_2d(np.cov(innovations.T)))
-        # A direction without news (a straight trend) keeps a tiny spread, so that it inverts.
-        root = (axes * np.sqrt(np.maximum(spreads, 1e-12))).T
+        root = self._innovation_root(innovations, basis)
         white = innovations @ np.linalg.inv(root)
 
         starts = np.concatenate([level[: len(level) - window + 1] for level in levels])
         self.whole = (rows == np.round(rows)).all(axis=0)
         self.tails, self.scaler, self.varying = tails, scaler, varying
-        self.power, self.standard = power, standard
+        self.power, self.offset, self.standard = power, offset, standard
+        self.moments = np.maximum(moments, 1e-12)
         self.bounds, self.basis = np.stack([z.min(axis=0), z.max(axis=0)]), basis
         self.intercept, self.transition, self.innovation_root = intercept, transition, root
         self.margins = NormalScores().fit_rows(starts, white)
+        # Of many rows every second, third, …
+        starts = starts[:: -(-len(starts) // self.MOST_STARTS)]
+        self.starts = self.margins.transform(starts[:, None])[:, 0].astype(np.float32)
         return self
+
+    @staticmethod
+    def _innovation_root(innovations: np.ndarray, basis: np.ndarray) -> np.ndarray:
+        """Return R, (components, components), such that innovations @ R⁻¹ have unit covariance.
+
+        A direction without news (a straight trend) keeps a tiny spread, so that R inverts.
+        """
+        if basis.shape[0] != basis.shape[1]:
+            spreads, axes = np.linalg.eigh(np.atleast_2d(np.cov(innovations.T)))
+            return (axes * np.sqrt(np.maximum(spreads, 1e-12))).T
+        covariance = np.atleast_2d(np.cov(basis @ innovations.T))
+        size = np.sqrt(np.maximum(np.diag(covariance), 1e-12))
+        spreads, axes = np.linalg.eigh(covariance / np.outer(size, size))
+        root = (axes * np.sqrt(np.maximum(spreads, 1e-12))) @ axes.T * size
+        return root @ np.linalg.pinv(basis).T
 
     @classmethod
     def rows_needed(cls, components: int) -> int:
@@ -248,7 +285,7 @@ class Preconditioner:
 
     def _transform(self, windows: np.ndarray) -> np.ndarray:
         scaled = self.scaler.transform(self.tails.transform(windows))[..., self.varying]
-        z = self.standard.transform(boxcox(np.clip(scaled, 0, 1) + self.OFFSET, self.power))
+        z = self.standard.transform(boxcox(np.clip(scaled, 0, 1) + self.offset, self.power))
         level = z @ np.linalg.pinv(self.basis).T
         expected = self.intercept + level[:, :-1] @ self.transition
         white = (level[:, 1:] - expected) @ np.linalg.inv(self.innovation_root)
@@ -264,19 +301,38 @@ class Preconditioner:
         z = np.clip(level @ self.basis.T, *self.bounds)
         positive = inv_boxcox(self.standard.inverse_transform(z), self.power)
         windows = np.zeros((*level.shape[:2], self.features))
-        scaled = np.clip(positive - self.OFFSET, 0.0, 1.0)
+        scaled = np.clip(positive - self.offset, 0.0, 1.0)
         windows[..., self.varying] = np.where(scaled < 1e-12, 0.0, scaled)  # the minimum, exactly
         windows = self.tails.inverse_transform(self.scaler.inverse_transform(windows))
         windows[..., self.whole] = np.round(windows[..., self.whole])
         return windows
 
     @classmethod
-    def _box_cox_exponent(cls, column: np.ndarray) -> float:
+    def _box_cox_exponent(cls, parts: Sequence[np.ndarray], window: int) -> float:
+        """Return the exponent that makes a column normal, or its news where it wanders.
+
+        The first is that of Box and Cox: the largest likelihood of normal heights. A column that
+        still holds half of a deviation after a window, as prices do, has no heights to be normal.
+        There it is the largest likelihood of an autoregression of order 1 with normal news of one
+        variance: a shock is then as large at every height.
+        """
+        column = np.concatenate(parts)
         if np.unique(column, return_counts=True)[1].max() >= cls.LARGEST_SHARE * len(column):
             return 1.0
-        with warnings.catch_warnings(action="ignore"):  # of powers beyond the largest allowed
-            power = boxcox_normmax(column, method="mle")
-        return float(np.clip(power, -cls.LARGEST_POWER, cls.LARGEST_POWER))
+        before = np.concatenate([part[:-1] for part in parts])
+        after = np.concatenate([part[1:] for part in parts])
+        wanders = max(_slope(before, after), 0.0) ** window > cls.WANDERS
+        jacobian = np.log(after).mean()
+
+        def loss(power: float) -> float:
+            x, y = boxcox(before, power), boxcox(after, power)
+            news = y - y.mean()
+            if wanders:
+                news = news - _slope(x, y) * (x - x.mean())
+            return 0.5 * np.log(max((news**2).mean(), 1e-300)) - (power - 1) * jacobian
+
+        bounds = (0.0, cls.LARGEST_POWER)  # a negative power has an end, where values pile up
+        return float(minimize_scalar(loss, bounds=bounds, method="bounded").x)
 
     @classmethod
     def _autoregression(
@@ -308,6 +364,12 @@ class Preconditioner:
                 f"The {name} have shape {array.shape}; expected ({name}, time, {last} {unit})."
             )
         return array
+
+
+def _slope(x: np.ndarray, y: np.ndarray) -> float:
+    """Return the slope of the straight line from x to y."""
+    centred = x - x.mean()
+    return float(centred @ y / max(centred @ centred, 1e-300))
 
 
 def _parts(sequences: np.ndarray | Sequence[np.ndarray]) -> list[np.ndarray]:

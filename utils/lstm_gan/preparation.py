@@ -39,12 +39,15 @@ def check_window(series: Series, window: int) -> None:
     """
     if isinstance(window, bool) or not isinstance(window, int) or window < 2:
         raise ValueError(f"The window is {window!r} rows; expected at least 2.")
-    longest = max(len(part) for part in series.sequences())
-    if longest < window + 1:
-        what = "rows" if len(series.starts) == 1 else "rows in its longest sequence"
-        raise ValueError(
-            f"{series.name} has {longest} {what}; expected at least window + 1 = {window + 1}."
-        )
+    lengths = [len(part) for part in series.sequences()]
+    if sum(max(0, length - window + 1) for length in lengths) >= 2:
+        return
+    several = len(lengths) > 1
+    raise ValueError(
+        f"{series.name} has {max(lengths)} rows{' in its longest sequence' * several}; "
+        f"expected at least window + 1 = {window + 1}"
+        f"{f', or two sequences of {window}' * several}."
+    )
 
 
 def fit_maps(series: Series, window: int) -> tuple[Structure, Preconditioner, list[np.ndarray]]:
