@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from utils.checks import positive_integer
 from utils.losses import get_loss
 
 
@@ -27,6 +28,8 @@ class TrainingConfig:
         ema_decay: of the exponential moving average of the generator's weights; 0 is none.
         static: latents that stay the same over a window.
         dynamic: latents that are fresh at every time step.
+        members: pairs of networks that are trained side by side, each on its own batches of
+            ``batch_size``; generated windows come from all of them in turn.
         seed: of batches, latents and noise. Each is a function of seed and step alone, which is
             why a run that is stopped and resumed goes on as if it had never stopped.
     """
@@ -38,12 +41,13 @@ class TrainingConfig:
     beta_1: float = 0.0
     beta_2: float = 0.99
     loss: str = "relativistic"
-    gp_weight: float = 10.0
+    gp_weight: float = 3.0
     gp_fraction: float = 0.25
     gp_sigma: float = 0.1
     ema_decay: float = 0.998
     static: int = 8
     dynamic: int = 8
+    members: int = 1
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -62,6 +66,7 @@ class TrainingConfig:
             raise ValueError(f"cosine_alpha is {self.cosine_alpha}; expected 0 to 1.")
         if self.gp_weight < 0 or min(self.static, self.dynamic) < 0:
             raise ValueError("gp_weight and the numbers of latents must not be negative.")
+        positive_integer(members=self.members)
         if self.static + self.dynamic < 1:
             raise ValueError("There are no latents; expected static + dynamic of at least 1.")
 
@@ -73,4 +78,9 @@ class TrainingConfig:
     @property
     def gp_rows(self) -> int:
         """Rows of a batch, the first ones, on which the penalty is measured."""
-        return max(1, round(self.gp_fraction * self.batch_size))
+        return self.members * max(1, round(self.gp_fraction * self.batch_size))
+
+    @property
+    def batch_rows(self) -> int:
+        """Real windows that a step reads, those of all members."""
+        return self.members * self.batch_size

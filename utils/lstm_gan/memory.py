@@ -25,14 +25,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from utils import runtime
-from utils.lstm_gan.levels import LARGEST_MAP
+from utils.lstm_gan.views import LARGEST_MAP
 
 MB = 10**6
 MOST_NUMBERS = 2**27  # that are trained on, as ``recipe`` thins longer data
 SCORED = 10_000  # windows at most
 CHUNK = 2**22  # numbers that are preconditioned at a time
 LATENTS, UNITS, JUDGE = 16, 64, 32  # of a time step, of an LSTM, of the strong judge
-VERSION_1 = ("memory.limit_in_bytes", "memory.usage_in_bytes")  # files of a control group
 VERSION_2 = ("memory.max", "memory.current")
 
 
@@ -45,6 +44,7 @@ class Size:
     window: int
     batch_size: int
     sequences: int = 1
+    members: int = 1
 
     @property
     def windows(self) -> int:
@@ -73,11 +73,11 @@ def estimate(size: Size) -> int:
     """Return the bytes that training and scoring need, above what the process holds already."""
     trained = min(size.windows * size.numbers, MOST_NUMBERS)
     view, building = level_map_bytes(size.window, size.columns)
-    stay = 2 * 4 * trained + view
+    stay = 2 * 4 * trained + size.members * view
     # Time steps are unrolled: each has its part of the graph, and its states in a batch.
     states = 4 * size.batch_size * (12 * UNITS * 8 + 40 * size.columns)
-    graph = 180 * MB + size.window * (5 * MB + states)
-    calibrated = runtime.budget(20_000, 1_000)  # windows, as ``recipe.calibrate`` takes them
+    graph = 180 * MB + size.members * size.window * (5 * MB + states)
+    calibrated = runtime.budget(20_000, 1_000)  # windows, for the structure
     latents = 4 * calibrated * size.window * LATENTS
     scored = min(size.windows, SCORED)
     windows = 8 * scored * size.numbers
@@ -104,7 +104,9 @@ def available() -> int | None:
     return min(known, default=None)
 
 
-def check(shape: tuple[int, ...], window: int, batch_size: int, sequences: int = 1) -> None:
+def check(
+    shape: tuple[int, ...], window: int, batch_size: int, sequences: int = 1, members: int = 1
+) -> None:
     """Refuse a training on data (rows, columns) that needs more memory than there is.
 
     Args:
@@ -112,12 +114,13 @@ def check(shape: tuple[int, ...], window: int, batch_size: int, sequences: int =
         window: rows in a window.
         batch_size: windows in a step.
         sequences: how many there are.
+        members: pairs of networks that are trained.
 
     Raises:
         ValueError: with the need, what there is, and what would fit.
     """
     rows, columns = shape
-    size, there = Size(rows, columns, window, batch_size, sequences), available()
+    size, there = Size(rows, columns, window, batch_size, sequences, members), available()
     need = estimate(size)
     if there is None or need <= there:
         return
@@ -125,6 +128,7 @@ def check(shape: tuple[int, ...], window: int, batch_size: int, sequences: int =
         ("--window {:,}", _most(size, "window", 2, there)),
         ("{:,} of the columns (--columns)", _most(size, "columns", 1, there)),
         ("--batch-size {:,}", _most(size, "batch_size", 1, there)),
+        ("--members {:,}", _most(size, "members", 1, there) if members > 1 else None),
     )
     ways = [text.format(number) for text, number in fitting if number]
     raise ValueError(

@@ -8,14 +8,15 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from utils import runtime
 from utils.lstm_gan.config import TrainingConfig
-from utils.lstm_gan.levels import is_wide, wide_discriminator
-from utils.lstm_gan.networks import lstm_discriminator, lstm_generator
+from utils.lstm_gan.discriminator import window_discriminator
+from utils.lstm_gan.generator import draw_inputs, window_generator
+from utils.lstm_gan.members import together
 from utils.lstm_gan.preconditioner import Preconditioner
 from utils.lstm_gan.training import GanTrainer
-from utils.lstm_gan.transforms import NormalScores
 
+MEMBERS = 3  # pairs of networks that the product trains side by side
+APART = 10_000  # between the seeds of two members' weights
 MOST_NUMBERS = 2**27  # numbers to train on, 512 MiB; of longer data every second, third, … window
 
 
@@ -38,21 +39,32 @@ def build(
     with contextlib.nullcontext() if strategy is None else strategy.scope():
         discriminator = build_discriminator(preconditioner, window, config)
         generator = build_generator(window, components, config, strategy is not None)
-    return GanTrainer(generator, discriminator, normal_scores, config, strategy)
+
+    def inputs(count: int, seed: tf.Tensor) -> tf.Tensor:
+        starts = preconditioner.starts
+        return draw_inputs(count, window, config.static, config.dynamic, starts, seed)
+
+    return GanTrainer(generator, discriminator, normal_scores, config, strategy, latents=inputs)
 
 
 def build_generator(
     window: int, components: int, config: TrainingConfig, synchronised: bool = False
 ) -> keras.Model:
     """Return the generator of ``build``, untrained."""
-    return lstm_generator(
-        window,
-        config.latent,
-        components,
-        scaled_noise=config.dynamic,
-        batch_normalised=True,
-        synchronised=synchronised,
-        seed=config.seed,
+    return together(
+        [
+            window_generator(
+                window,
+                config.static,
+                config.dynamic,
+                components,
+                synchronised=synchronised,
+                seed=config.seed + APART * member,
+                name=f"generator_{member + 1}",
+            )
+            for member in range(config.members)
+        ],
+        name="generator",
     )
 
 
@@ -60,30 +72,24 @@ def build_discriminator(
     preconditioner: Preconditioner, window: int, config: TrainingConfig
 ) -> keras.Model:
     """Return the discriminator of ``build``, untrained."""
-    if is_wide(preconditioner, window):
-        return wide_discriminator(preconditioner, window, seed=config.seed + 5000)
-    return lstm_discriminator(
-        window,
-        preconditioner.components,
-        sizes=True,
-        level=preconditioner.level_map(window),
-        seed=config.seed + 5000,
+    return together(
+        [
+            window_discriminator(
+                preconditioner,
+                window,
+                seed=config.seed + 5000 + APART * member,
+                name=f"discriminator_{member + 1}",
+            )
+            for member in range(config.members)
+        ],
+        name="discriminator",
     )
 
 
-def calibrate(trainer: GanTrainer) -> NormalScores:
-    """Return the calibration of the generator's margins, fitted to one large sample."""
-    return NormalScores().fit(trainer.sample(runtime.budget(20_000, 1_000), seed=1))
+def generate(trainer: GanTrainer, preconditioner: Preconditioner, count: int) -> np.ndarray:
+    """Return windows of a trainer of ``build``, float64 (count, time, features).
 
-
-def generate(
-    trainer: GanTrainer, preconditioner: Preconditioner, count: int
-) -> tuple[NormalScores, np.ndarray]:
-    """Calibrate the generator's margins; return the calibration and windows in the data's units.
-
-    The calibration is applied to another sample than it was fitted to. The windows are float64
-    (count, time, features): float32 could not tell 1e9 from 1e9 + 1.
+    They are in the units that the preconditioner was fitted to: float32 could not tell 1e9 from
+    1e9 + 1.
     """
-    calibration = calibrate(trainer)
-    normal_scores = calibration.transform(trainer.sample(count, seed=2))
-    return calibration, preconditioner.inverse_transform(normal_scores)
+    return preconditioner.inverse_transform(trainer.sample(count, seed=2))

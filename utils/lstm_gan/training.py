@@ -94,8 +94,8 @@ class GanTrainer:
             self.real, self._draw_real = from_arrays(real)
         check_shapes(self._draw_real, self._draw_latents, generator, discriminator)
         self.replicas = 1 if strategy is None else strategy.num_replicas_in_sync
-        for rows in (config.batch_size, config.gp_rows if config.gp_weight else 0):
-            if rows % self.replicas:
+        for rows in (config.batch_rows, config.gp_rows if config.gp_weight else 0):
+            if rows % (self.replicas * config.members):
                 raise ValueError(
                     f"{rows} rows of a batch cannot be shared out evenly among {self.replicas} "
                     "replicas; expected a batch, and a penalised part of it, that they divide."
@@ -139,10 +139,10 @@ class GanTrainer:
         """Update both models; return this replica's shares of the two losses."""
         config = self.config
         seeds = tf.unstack(tf.random.split(tf.random.fold_in([self._seed, TRAINING], step), 3))
-        real, condition = split_batch(self._draw_real(config.batch_size, seeds[0]))
+        real, condition = split_batch(self._draw_real(config.batch_rows, seeds[0]))
         real = self._share(real)
         condition = None if condition is None else self._share(condition)
-        latents = self._share(self._draw_latents(config.batch_size, seeds[1]))
+        latents = self._share(self._draw_latents(config.batch_rows, seeds[1]))
 
         with tf.GradientTape(persistent=True) as tape:
             fake = self.generator(model_inputs(latents, condition), training=True)
@@ -170,11 +170,13 @@ class GanTrainer:
         """Return this replica's rows of a batch: every n-th, from its own number on.
 
         So each replica has as many of the first ``gp_rows`` as any other, and real and
-        generated rows that a loss pairs stay together.
+        generated rows that a loss pairs stay together. Of several members a row is one of each.
         """
         if self.replicas == 1:
             return rows
-        return rows[tf.distribute.get_replica_context().replica_id_in_sync_group :: self.replicas]
+        replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+        group = tf.range(tf.shape(rows)[0]) // self.config.members
+        return tf.boolean_mask(rows, group % self.replicas == replica)
 
     def train(
         self,
@@ -335,7 +337,7 @@ class GanTrainer:
         if condition is not None:
             condition = tf.concat([condition, condition[:part], condition[:part]], axis=0)
         logits = self.discriminator(model_inputs(tf.concat([real, moved], axis=0), condition))
-        real_logits, moved_logits = tf.split(logits, [config.batch_size // self.replicas, 2 * part])
+        real_logits, moved_logits = tf.split(logits, [config.batch_rows // self.replicas, 2 * part])
         before = tf.concat([real_logits[:part], fake_logits[:part]], axis=0)
         # The mean over real and fake together is half the sum of their two penalties.
         penalty = 2 * finite_difference_from_logits(
