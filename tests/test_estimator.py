@@ -16,10 +16,11 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from utils import LstmGan, Series, TrainingConfig, sample
-from utils.lstm_gan import Callback, Preconditioner
+from utils.datasets import load_stock
+from utils.lstm_gan import Callback, Preconditioner, recipe
 
 ROOT = Path(__file__).parent.parent
-SMALL = {"window": 6, "steps": 4, "seed": 3, "verbose": False}
+SMALL = {"window": 6, "steps": 4, "members": 1, "seed": 3, "verbose": False}
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +65,8 @@ def panel(frame):
 
 def test_every_setting_of_a_training_is_an_argument():
     own = LstmGan().get_params()
-    assert {name: own[name] for name in vars(TrainingConfig())} == vars(TrainingConfig(seed=1))
+    usual = vars(TrainingConfig(seed=1, members=recipe.MEMBERS))
+    assert {name: own[name] for name in vars(TrainingConfig())} == usual
 
 
 def test_parameters_are_kept_set_and_cloned(fitted):
@@ -136,6 +138,20 @@ def test_windows_never_cross_from_one_sequence_to_the_next(panel, tmp_path, monk
     assert config["data"]["starts"] == [0, 30, 50]
     with pytest.raises(ValueError, match="30 rows in its longest sequence; expected at least"):
         LstmGan(30, steps=4).fit(panel)
+
+
+def test_sequences_of_one_window_each_are_enough(panel, monkeypatch):
+    monkeypatch.setenv("COURSE_PROFILE", "quick")
+    pairs = dataclasses.replace(
+        panel, values=panel.values[:12], times=None, starts=(0, 6), groups=()
+    )
+    gan = LstmGan(**SMALL).fit(pairs)
+    assert len(gan.preconditioner_.starts) == 2
+    assert gan.sample(3).shape == (3, 6, 2)
+    single = dataclasses.replace(pairs, values=pairs.values[:11])
+    message = r"6 rows in its longest .* window \+ 1 = 7, or two sequences of 6\."
+    with pytest.raises(ValueError, match=message):
+        LstmGan(**SMALL).fit(single)
 
 
 @pytest.mark.parametrize("starts", [(), (1,), (0, 0), (0, 40, 30), (0, 54)])
@@ -235,11 +251,14 @@ def damaged(folder, name, change):
     [
         ("config.json", lambda b: b[:50], "config.json cannot be read"),
         ("config.json", lambda b: b"[]", "holds no settings"),
-        ("config.json", lambda b: b.replace(b'"format": 2', b'"format": 3'), "is of format 3"),
+        (
+            "config.json",
+            lambda b: b.replace(b'"format": 3', b'"format": 4'),
+            r"written by a later version of the course \(format 4\); this one reads format 3",
+        ),
         ("config.json", lambda b: b.replace(b'"columns"', b'"names"'), "not as a run writes it"),
         ("config.json", lambda b: b.replace(b'"window": 6', b'"window": 7'), "of another network"),
         ("preconditioner.npz", lambda b: b[:200], "preconditioner.npz is damaged"),
-        ("calibration.npz", lambda b: b"", "calibration.npz is damaged"),
         ("generator.weights.h5", lambda b: b[:3000], "generator.weights.h5 is damaged"),
         ("history.csv", lambda b: b"", "history.csv cannot be read"),
     ],
@@ -268,39 +287,26 @@ def test_a_folder_that_is_no_run_is_refused(saved, tmp_path):
         LstmGan.load(tmp_path / "nowhere")
     with pytest.raises(ValueError, match=r"holds no run: it has no config\.json"):
         LstmGan.load(tmp_path)
-    copy = shutil.copytree(saved, tmp_path / "run")
-    (copy / "generator.weights.h5").unlink()
-    with pytest.raises(
-        ValueError, match=r"has no generator\.weights\.h5: the run was not finished"
-    ):
-        LstmGan.load(copy)
+    for name in ("generator.weights.h5", "structure.json"):
+        copy = shutil.copytree(saved, tmp_path / name)
+        (copy / name).unlink()
+        with pytest.raises(ValueError, match=rf"has no {name}: the run was not finished"):
+            LstmGan.load(copy)
 
 
-def test_a_folder_of_the_first_edition_loads(fitted, saved, tmp_path):
-    """Without a format, without a layout, and the settings under their former names."""
+@pytest.mark.parametrize("form", [None, 1, 2])
+def test_a_folder_of_an_earlier_version_is_refused(saved, tmp_path, form):
+    """Its networks were others: the weights would not fit."""
     copy = shutil.copytree(saved, tmp_path / "run")
     config = json.loads((copy / "config.json").read_text())
-    former = {
-        "batch_size": "batch",
-        "cosine_alpha": "final_rate",
-        "gp_weight": "penalty",
-        "gp_fraction": "penalised",
-        "gp_sigma": "sigma",
-        "ema_decay": "average",
-    }
-    training = {former.get(name, name): value for name, value in config["training"].items()}
-    old = {"data": config["data"], "window": config["window"], "training": training}
-    (copy / "config.json").write_text(json.dumps(old))
-    with np.load(copy / "preconditioner.npz") as file:
-        arrays = {name: file[name] for name in file.files if name != "window"}
-    np.savez_compressed(copy / "preconditioner.npz", **arrays)
-    (copy / "structure.json").unlink()
-    loaded = LstmGan.load(copy)
-    # Nothing was kept by construction then: what the preconditioner gives is the data's units.
-    as_then = fitted.preconditioner_.inverse_transform(fitted.sample_normal_scores(5, seed=2))
-    np.testing.assert_array_equal(loaded.sample(5, seed=2), as_then)
-    assert list(loaded.sample_frame(1)) == ["window", "step", "price", "sold"]
-    with pytest.raises(ValueError, match="checkpoints cannot be resumed"):
+    del config["format"]  # the first version wrote none
+    config |= {} if form is None else {"format": form}
+    (copy / "config.json").write_text(json.dumps(config))
+    with pytest.raises(
+        ValueError, match=r"an earlier version .* reads format 3: expected a run that"
+    ):
+        LstmGan.load(copy)
+    with pytest.raises(ValueError, match="checkpoints cannot be resumed; expected another folder"):
         LstmGan(**SMALL).fit(np.ones((9, 1)).cumsum(axis=0), folder=copy, resume=True)
 
 
@@ -327,12 +333,11 @@ def test_a_report_has_its_files(fitted, tmp_path, monkeypatch):
 
 
 def test_the_shipped_weights():
-    gan = LstmGan.from_pretrained("GOOG")
+    gan, real = LstmGan.from_pretrained("GOOG"), load_stock("GOOG").values
     windows = gan.sample(300, seed=2)
-    low, high = gan.preconditioner_.data_range
     assert windows.shape == (300, 24, 6)
-    assert (windows >= low - 1e-6).all()
-    assert (windows <= high * (1 + 1e-9)).all()
+    assert (windows >= real.min(axis=0) * (1 - 1e-9)).all()
+    assert (windows <= real.max(axis=0) * (1 + 1e-9)).all()
     assert gan.sample_normal_scores(300, seed=2)[:, 1:].std() == pytest.approx(1, abs=0.1)
     table = gan.sample_frame(2)
     assert table["Date"].iloc[0] == pd.Timestamp("2013-03-04")

@@ -193,7 +193,7 @@ def fitted():
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("COURSE_PROFILE", "quick")
-        return LstmGan(window=6, steps=2, seed=3, verbose=False).fit(frame)
+        return LstmGan(window=6, steps=2, members=1, seed=3, verbose=False).fit(frame)
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ import pytest
 import tensorflow as tf
 
 from utils import datasets, lstm_gan, train
-from utils.lstm_gan import NormalScores, Preconditioner, estimator, recipe, report, run_folder
+from utils.lstm_gan import Preconditioner, estimator, recipe, report, run_folder
 
 ROOT = Path(__file__).parent.parent
 WINDOW, STEPS = 6, 4
@@ -125,21 +125,20 @@ def test_report_shows_its_pictures(finished):
 
 
 def test_stored_parts_make_the_stored_samples(finished):
-    """Preconditioner, weights and calibration, read back, generate what samples.npz holds."""
+    """Preconditioner and weights, read back, generate what samples.npz holds."""
     out, _ = finished
     with np.load(out / "preconditioner.npz", allow_pickle=False) as state:
         preconditioner = Preconditioner.from_arrays(state)
-    with np.load(out / "calibration.npz", allow_pickle=False) as state:
-        calibration = NormalScores.from_arrays(state)
     config = lstm_gan.TrainingConfig(seed=1)
     generator = lstm_gan.build_generator(WINDOW, preconditioner.components, config)
     generator.load_weights(out / "generator.weights.h5")
     scores = np.zeros((60, WINDOW, preconditioner.components))
     trainer = lstm_gan.build(preconditioner, scores, config)
-    latents = trainer.latents(60 - WINDOW + 1, seed=2)
-    windows = preconditioner.inverse_transform(calibration.transform(generator(latents).numpy()))
+    inputs = trainer.latents(60 - WINDOW + 1, seed=2)
+    windows = preconditioner.inverse_transform(generator(inputs).numpy())
     with np.load(out / "samples.npz", allow_pickle=False) as file:
         np.testing.assert_allclose(windows, file["samples"], rtol=1e-4, atol=1e-4)
+    assert not (out / "calibration.npz").exists()
 
 
 def test_same_command_same_bits(finished, csv, tmp_path, capsys):
@@ -192,6 +191,17 @@ def test_rows_held_out(csv, tmp_path):
     report = (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
     assert "Held out: the last 12 of 60 rows, from 2020-02-18." in report
     assert "All rows were trained on" not in report
+
+
+def test_groups_of_one_window_each_are_enough(tmp_path, refused):
+    rows = 2 * WINDOW
+    shop = {"shop": ["a"] * WINDOW + ["b"] * WINDOW}
+    csv = write_csv(tmp_path / "two.csv", rows=rows, date=DATES[:WINDOW] * 2, **shop)
+    assert train.main(arguments(csv, tmp_path / "out", "--group", "shop")) == 0
+    with np.load(tmp_path / "out" / "samples.npz", allow_pickle=False) as file:
+        assert file["samples"].shape == (2, WINDOW, 2)
+    message = refused(*arguments(csv, tmp_path / "more", "--group", "shop", "--window", WINDOW + 1))
+    assert f"{WINDOW} rows; at least {WINDOW + 1} are needed (a window)" in message
 
 
 @pytest.mark.parametrize("share", ["1.5", "-0.1", "0.01"])

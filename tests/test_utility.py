@@ -80,10 +80,12 @@ def test_each_sequence_is_cut_and_short_ones_stay_whole():
     assert later.starts == (0, 15, 24)
     assert later.groups == ("x", "y", "z")
     examples = of(rows(10 * WINDOW, 0), starts=tuple(range(0, 10 * WINDOW, WINDOW)))
+    for window in (WINDOW, WINDOW - 1):
+        past, later = split_last(examples, 0.2, window)
+        assert (len(past.starts), len(later.starts)) == (8, 2)
+    two = of(rows(2 * WINDOW, 0), starts=(0, WINDOW))
     with pytest.raises(ValueError, match="too few to hold out"):
-        split_last(examples, 0.2, WINDOW)
-    past, later = split_last(examples, 0.2, WINDOW - 1)
-    assert (len(past.starts), len(later.starts)) == (8, 2)
+        split_last(two, 0.2, WINDOW)  # a single window would be left to train on
 
 
 @pytest.mark.parametrize(("share", "count"), [(0.2, 30), (0.99, 100), (1.5, 100), (-1, 100)])

@@ -42,7 +42,7 @@ def split_last(series: Series, share: float, window: int) -> tuple[Series, Serie
     kept = len(short) - math.ceil(share * len(short)) if len(short) > 1 or past else 0
     past += short[:kept]
     later += short[kept:]
-    if sum(end - start > window for _, start, end in past) == 0 or not later:
+    if sum(end - start - window + 1 for _, start, end in past) < 2 or not later:
         longest = max(np.diff(edges))
         raise ValueError(
             f"{series.name} has {longest:,} rows{' in its longest sequence' * (len(edges) > 2)}, "

@@ -8,7 +8,10 @@ from utils.lstm_gan.conditional import (
 )
 from utils.lstm_gan.config import TrainingConfig
 from utils.lstm_gan.cudnn import cudnn_eligible, cudnn_kernels
+from utils.lstm_gan.discriminator import window_discriminator
 from utils.lstm_gan.estimator import LstmGan
+from utils.lstm_gan.generator import draw_inputs, window_generator
+from utils.lstm_gan.members import members_of
 from utils.lstm_gan.networks import (
     RunningSum,
     draw_latents,
@@ -22,7 +25,6 @@ from utils.lstm_gan.recipe import (
     build,
     build_discriminator,
     build_generator,
-    calibrate,
     generate,
     training_stride,
 )
@@ -42,6 +44,7 @@ from utils.lstm_gan.strategies import (
 )
 from utils.lstm_gan.training import HISTORY, TRAINING, GanTrainer, NonFiniteLossError
 from utils.lstm_gan.transforms import NormalScores, QuantileMap, Tails, tail_ratio
+from utils.lstm_gan.views import data_views
 
 __all__ = [
     "HISTORY",
@@ -66,11 +69,12 @@ __all__ = [
     "build",
     "build_discriminator",
     "build_generator",
-    "calibrate",
     "conditional_lstm_discriminator",
     "conditional_lstm_generator",
     "cudnn_eligible",
     "cudnn_kernels",
+    "data_views",
+    "draw_inputs",
     "draw_latents",
     "generate",
     "get_strategy",
@@ -78,6 +82,7 @@ __all__ = [
     "lstm",
     "lstm_discriminator",
     "lstm_generator",
+    "members_of",
     "noticing_lost_workers",
     "observations",
     "read_tf_config",
@@ -86,4 +91,6 @@ __all__ = [
     "tail_ratio",
     "tf_config",
     "training_stride",
+    "window_discriminator",
+    "window_generator",
 ]

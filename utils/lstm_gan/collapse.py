@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from utils.evaluation.bands import Bands, real_bands, spreads_outside
+from utils.datasets.series import Series
+from utils.evaluation.bands import Bands, Spread, real_bands, spreads_outside
+from utils.evaluation.blocks import positions
 from utils.lstm_gan.findings import MOST_ROWS, UNEVEN, Finding
 from utils.lstm_gan.markdown import Column, escape
 
@@ -37,6 +39,19 @@ def collapsed(
         ValueError: as ``utils.evaluation.bands.real_bands``.
     """
     return of_bands(real_bands(real, fake, rows=rows, columns=columns))
+
+
+def failed_spreads(series: Series, real: np.ndarray, fake: np.ndarray) -> list[Spread]:
+    """Return the columns that ``collapsed`` names, the worst first.
+
+    Args:
+        series: the data.
+        real: some of their windows, evenly spread over all, ``(windows, time, features)``.
+        fake: generated windows.
+    """
+    starts = positions([len(part) for part in series.sequences()], real.shape[1])
+    rows = starts[np.linspace(0, len(starts) - 1, len(real)).round().astype(int)]
+    return spreads_outside(real_bands(real, fake, rows=rows, columns=series.columns), UNEVEN)
 
 
 def of_bands(bands: Bands, columns: Sequence[Column] = ()) -> list[Finding]:

@@ -22,25 +22,18 @@ from utils.datasets.frames import Layout, as_series
 from utils.datasets.sequences import windows_of
 from utils.datasets.series import Series
 from utils.datasets.time_series import load_stock
-from utils.lstm_gan import long_series, memory, restart, run_folder, run_lock
+from utils.lstm_gan import long_series, memory, restart, run_folder, run_lock, second_try
 from utils.lstm_gan.callbacks import Callback
 from utils.lstm_gan.config import TrainingConfig
+from utils.lstm_gan.generator import draw_inputs
 from utils.lstm_gan.markdown import wrapped
-from utils.lstm_gan.networks import draw_latents
 from utils.lstm_gan.observations import observations
 from utils.lstm_gan.preconditioner import Preconditioner
-from utils.lstm_gan.preparation import check_window, fit_maps, prepare
-from utils.lstm_gan.recipe import (
-    MOST_NUMBERS,
-    build,
-    build_discriminator,
-    build_generator,
-    calibrate,
-)
+from utils.lstm_gan.preparation import Prepared, check_window, fit_maps, prepare
+from utils.lstm_gan.recipe import MEMBERS, MOST_NUMBERS, build, build_discriminator, build_generator
 from utils.lstm_gan.strategies import is_chief, noticing_lost_workers
 from utils.lstm_gan.structure import Structure
-from utils.lstm_gan.training import SAMPLING
-from utils.lstm_gan.transforms import NormalScores
+from utils.lstm_gan.training import SAMPLING, GanTrainer
 
 PRETRAINED = {"goog": ("GOOG", "lstm_gan_goog.weights.h5")}  # prices, and their weights
 MOST_WINDOWS = 10_000  # scored and stored; more would cost memory and teach nothing
@@ -73,15 +66,18 @@ class LstmGan(BaseEstimator):
         ema_decay: of the average of the generator's weights; 0 is none.
         static: latents that stay the same over a window.
         dynamic: latents that are fresh at every time step.
+        members: pairs of networks that are trained side by side, and drawn from in turn: closer
+            to the data than one pair, and so many times as slow to train.
         seed: of everything random: the same data and seed give the same weights.
+        retry: whether to train once more, with another seed, where a column lost its spread; see
+            ``utils.lstm_gan.second_try``.
         verbose: whether to print what was seen in the data, and a progress bar.
 
     Attributes:
         preconditioner_: between windows and normal scores.
         structure_: what generated windows keep by construction.
-        calibration_: of the generator's margins.
-        generator_: latents (batch, time, latents) → normal scores (batch, time, components), with
-            averaged weights.
+        generator_: latents and starts → normal scores (batch, time, components), with averaged
+            weights.
         discriminator_: normal scores → logits (batch, 1); None where none was stored.
         config_: what it was trained with.
         history_: losses by step, lists under "step", "discriminator" and "generator".
@@ -110,7 +106,9 @@ class LstmGan(BaseEstimator):
         ema_decay: float = TrainingConfig.ema_decay,
         static: int = TrainingConfig.static,
         dynamic: int = TrainingConfig.dynamic,
+        members: int = MEMBERS,
         seed: int = 1,
+        retry: bool = True,
         verbose: bool = True,
     ) -> None:
         self.window = window
@@ -127,7 +125,9 @@ class LstmGan(BaseEstimator):
         self.ema_decay = ema_decay
         self.static = static
         self.dynamic = dynamic
+        self.members = members
         self.seed = seed
+        self.retry = retry
         self.verbose = verbose
 
     # --- Training -------------------------------------------------------------------------------
@@ -170,7 +170,8 @@ class LstmGan(BaseEstimator):
             restart.check(Path(folder), run, **ways)
         elif resume:
             raise ValueError("There is no folder to resume from; expected folder=….")
-        memory.check(series.values.shape, self.window, config.batch_size, len(series.starts))
+        shape, sequences = series.values.shape, len(series.starts)
+        memory.check(shape, self.window, config.batch_size, sequences, config.members)
         runtime.reproducible(config.seed)
         prepared = prepare(series, self.window)
         self._say(*map(wrapped, prepared.notes))
@@ -190,17 +191,23 @@ class LstmGan(BaseEstimator):
                 prepared.notes.extend(more)
             start = time.perf_counter()
             trainer.train(folder=checkpoint, callbacks=callbacks)
-        self.history_, self.config_ = trainer.history, config
+            self.layout_, self.notes_ = layout, prepared.notes
+            self._run, self._series = run, series
+            self._keep(trainer, prepared)
+            del trainer  # its copy of the data
+            if self.retry and second_try.allowed(config, strategy):
+                second_try.where_needed(self, prepared, written, resume, strategy, callbacks)
+        self.seconds_ = time.perf_counter() - start
+        return self
+
+    def _keep(self, trainer: GanTrainer, prepared: Prepared) -> None:
+        """Take over what was trained: of several workers the first one takes the networks."""
+        self.history_, self.config_ = trainer.history, trainer.config
         self.structure_, self.preconditioner_ = prepared.structure, prepared.preconditioner
-        self.layout_, self.notes_ = layout, prepared.notes
-        self._run, self._series = run, series
-        if is_chief(strategy):
-            self.calibration_ = calibrate(trainer)
+        if is_chief(trainer.strategy):
             self.discriminator_ = trainer.discriminator
             self._use(trainer.ema_generator)
             self._calibrate_structure()
-        self.seconds_ = time.perf_counter() - start
-        return self
 
     def config(self) -> TrainingConfig:
         """Return the settings of the training.
@@ -222,9 +229,16 @@ class LstmGan(BaseEstimator):
         return self.structure_.decode(self.preconditioner_.inverse_transform(normal_scores))
 
     def sample_normal_scores(self, count: int = 1, seed: int = 0) -> np.ndarray:
-        """Return calibrated normal scores, (count, window, components)."""
+        """Return normal scores as the generator makes them, (count, window, components)."""
         self._check_fitted()
-        return self.calibration_.transform(self._generate(count, seed))
+        positive_integer(count=count)
+        stream = tf.constant([self.config_.seed, SAMPLING], tf.int64)
+        config, window = self.config_, self.preconditioner_.window
+        starts, key = self.preconditioner_.starts, tf.random.fold_in(stream, seed)
+        inputs = draw_inputs(count, window, config.static, config.dynamic, starts, key)
+        size = BATCH - BATCH % config.members  # so that window i is of member i mod members
+        parts = [self._forward(inputs[i : i + size]) for i in range(0, count, size)]
+        return np.concatenate([part.numpy() for part in parts])
 
     def _calibrate_structure(self) -> None:
         """Fit the margins of columns whose values are put back by rank to a large sample."""
@@ -233,20 +247,6 @@ class LstmGan(BaseEstimator):
             count = max(1000, min(runtime.budget(20_000, 1_000), MOST_NUMBERS // size))
             normal_scores = self.sample_normal_scores(count, seed=1)
             self.structure_.calibrate(self.preconditioner_.inverse_transform(normal_scores))
-
-    def _generate(self, count: int, seed: int) -> np.ndarray:
-        """Return normal scores as the generator makes them, (count, window, components)."""
-        positive_integer(count=count)
-        stream = tf.constant([self.config_.seed, SAMPLING], tf.int64)
-        latents = draw_latents(
-            count,
-            self.preconditioner_.window,
-            self.config_.static,
-            self.config_.dynamic,
-            tf.random.fold_in(stream, seed),
-        )
-        parts = [self._forward(latents[i : i + BATCH]) for i in range(0, count, BATCH)]
-        return np.concatenate([part.numpy() for part in parts])
 
     def sample_frame(self, count: int = 1, seed: int = 0, *, start: Any = None) -> pd.DataFrame:
         """Return windows as a long table: window, date or step, and the columns of the data.
@@ -362,7 +362,6 @@ class LstmGan(BaseEstimator):
             self.layout_,
             self.structure_,
             self.preconditioner_,
-            self.calibration_,
             self.generator_,
             self.discriminator_,
             self.history_,
@@ -380,17 +379,17 @@ class LstmGan(BaseEstimator):
         folder = Path(folder)
         stored = run_folder.read_model(folder)
         gan = cls(stored.window, **dataclasses.asdict(stored.config))
-        gan._take(stored.config, stored.layout, stored.structure, stored.preconditioner)
-        gan.calibration_ = stored.calibration
+        config = second_try.trained_with(stored.config, stored.run)
+        gan._take(config, stored.layout, stored.structure, stored.preconditioner)
         gan.history_ = stored.history
-        keys = ("data", "window", "training", "schedule")
+        keys = ("data", "window", "training", "schedule", second_try.KEY)
         gan._run = {key: stored.run[key] for key in keys if key in stored.run}
-        generator = build_generator(stored.window, stored.preconditioner.components, stored.config)
+        generator = build_generator(stored.window, stored.preconditioner.components, config)
         path = folder / run_folder.GENERATOR
         run_folder.load_weights(generator, path, stored.run.get("weights_sha256"))
         gan._use(generator)
         if (folder / run_folder.DISCRIMINATOR).is_file():
-            discriminator = build_discriminator(stored.preconditioner, stored.window, stored.config)
+            discriminator = build_discriminator(stored.preconditioner, stored.window, config)
             run_folder.load_weights(discriminator, folder / run_folder.DISCRIMINATOR)
             gan.discriminator_ = discriminator
         return gan
@@ -421,7 +420,6 @@ class LstmGan(BaseEstimator):
         gan._series, gan._run = series, run_folder.identity(series, gan.window, config)
         gan.notes_ = observations(series, preconditioner, gan.window) + structure.sentences()
         gan._use(generator)
-        gan.calibration_ = NormalScores().fit(gan._generate(20_000, seed=1))
         gan._calibrate_structure()
         return gan
 

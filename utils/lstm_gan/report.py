@@ -55,15 +55,16 @@ FILES = (
     "`samples.npz`: the same as an array (windows, time, features), key `samples`.",
     "`config.json`: what was trained on what. `history.csv`: the losses, step by step.",
     "`generator.weights.h5`, `discriminator.weights.h5`, `preconditioner.npz`, "
-    "`calibration.npz`, `structure.json`: the trained LSTM-GAN, which `LstmGan.load` reads.",
+    "`structure.json`: the trained LSTM-GAN, which `LstmGan.load` reads.",
 )
 LIMITS = (
     "No forecast: dates only label the rows. A window is one that could have been, not one that "
     "will be (lesson 04 forecasts).",
     "Not for risk: the largest changes, losses or loads of the windows are not those of reality. "
     "See above by how much they differ, and lesson 00.",
-    "Not private: a generator may repeat what it was trained on, and that can be found out "
-    "(lesson 17). Whoever may not see the data may not see the windows either.",
+    "Not private: every window starts near a row of the data, by construction, and a generator may "
+    "repeat what it was trained on; that can be found out (lesson 17). Whoever may not see the "
+    "data may not see the windows either.",
     "Nothing beyond the data: values stay between the smallest and the largest of the data, and "
     "what never happened there does not happen here.",
     "A good score means that these judges saw no difference. Another question may need another "

@@ -1,8 +1,8 @@
 """The folder that holds a run: what it was, and the trained LSTM-GAN.
 
-``config.json`` says what was trained on what; beside it lie the preconditioner, the calibration,
-the weights of the two networks and the history of the losses. Everything is plain text, NumPy
-arrays without pickle, or Keras' weights.
+``config.json`` says what was trained on what; beside it lie the preconditioner, the weights of the
+two networks and the history of the losses. Everything is plain text, NumPy arrays without pickle,
+or Keras' weights.
 """
 
 from __future__ import annotations
@@ -27,22 +27,12 @@ from utils.lstm_gan.preconditioner import Preconditioner
 from utils.lstm_gan.rendezvous import flatten
 from utils.lstm_gan.structure import Structure
 from utils.lstm_gan.training import HISTORY
-from utils.lstm_gan.transforms import NormalScores
 
 CONFIG, CHECKPOINT = "config.json", "checkpoint"
 STRUCTURE = "structure.json"
-PRECONDITIONER, CALIBRATION = "preconditioner.npz", "calibration.npz"
+PRECONDITIONER = "preconditioner.npz"
 GENERATOR, DISCRIMINATOR = "generator.weights.h5", "discriminator.weights.h5"
-FORMAT = 2
-# What format 1, which had no number, called the settings of the training.
-FORMER_NAMES = {
-    "batch": "batch_size",
-    "final_rate": "cosine_alpha",
-    "penalty": "gp_weight",
-    "penalised": "gp_fraction",
-    "sigma": "gp_sigma",
-    "average": "ema_decay",
-}
+FORMAT = 3
 
 
 def identity(series: Series, window: int, config: TrainingConfig) -> dict[str, Any]:
@@ -79,7 +69,7 @@ def check_folder(folder: Path, run: dict[str, Any], *, resume: bool = False) -> 
     if resume and config.get("format", 1) != FORMAT:
         raise ValueError(
             f"{folder} was written by an earlier version of the course, whose checkpoints cannot "
-            "be resumed (LstmGan.load still reads what it trained); expected another folder."
+            "be resumed; expected another folder."
         )
     stored = flatten(config)
     # Older runs name no schedules, and had one.
@@ -108,7 +98,7 @@ def write_config(folder: Path, run: dict[str, Any], layout: Layout, **more: Any)
 
 
 def read_config(folder: Path) -> dict[str, Any]:
-    """Return the contents of config.json, settings under their present names.
+    """Return the contents of config.json.
 
     Raises:
         FileNotFoundError: if there is no such folder.
@@ -125,9 +115,6 @@ def read_config(folder: Path) -> dict[str, Any]:
         raise ValueError(f"{path} cannot be read ({error}); expected a run's config.") from error
     if not isinstance(config, dict):
         raise ValueError(f"{path} holds no settings; expected a run's config.")
-    training = config.get("training")
-    if isinstance(training, dict):
-        config["training"] = {FORMER_NAMES.get(key, key): training[key] for key in training}
     return config
 
 
@@ -141,7 +128,6 @@ class Stored:
     run: dict[str, Any]
     structure: Structure
     preconditioner: Preconditioner
-    calibration: NormalScores
     history: dict[str, list[float]]
 
 
@@ -151,7 +137,6 @@ def write_model(
     layout: Layout,
     structure: Structure,
     preconditioner: Preconditioner,
-    calibration: NormalScores,
     generator: keras.Model,
     discriminator: keras.Model | None,
     history: Mapping[str, list],
@@ -161,12 +146,8 @@ def write_model(
     with replacing(folder / HISTORY) as path:
         pd.DataFrame(history).to_csv(path, index=False)
     write_text(folder / STRUCTURE, json.dumps(structure.state()) + "\n")
-    for name, arrays in (
-        (PRECONDITIONER, preconditioner.arrays()),
-        (CALIBRATION, calibration.arrays()),
-    ):
-        with replacing(folder / name) as path:
-            np.savez_compressed(path, **arrays)
+    with replacing(folder / PRECONDITIONER) as path:
+        np.savez_compressed(path, **preconditioner.arrays())
     for name, model in ((GENERATOR, generator), (DISCRIMINATOR, discriminator)):
         if model is not None:
             with replacing(folder / name) as path:
@@ -191,11 +172,13 @@ def read_model(folder: Path) -> Stored:
     """
     config = read_config(folder)
     form = config.get("format", 1)
-    if form not in (1, FORMAT):
+    if form != FORMAT:
+        age = "an earlier" if isinstance(form, int) and form < FORMAT else "a later"
         raise ValueError(
-            f"{folder} is of format {form}; this version of the course reads 1 and {FORMAT}."
+            f"{folder} was written by {age} version of the course (format {form!r}); this one "
+            f"reads format {FORMAT}: expected a run that it trained."
         )
-    for name in (PRECONDITIONER, CALIBRATION, GENERATOR, HISTORY):
+    for name in (STRUCTURE, PRECONDITIONER, GENERATOR, HISTORY):
         if not (folder / name).is_file():
             raise ValueError(
                 f"{folder} has no {name}: the run was not finished, or the file was removed."
@@ -204,7 +187,7 @@ def read_model(folder: Path) -> Stored:
     try:
         training = TrainingConfig(**config["training"])
         columns = tuple(config["data"]["columns"])
-        layout = _plain(columns) if form == 1 else Layout.from_state(config["layout"])
+        layout = Layout.from_state(config["layout"])
         if not isinstance(window, int) or layout.columns != columns:
             raise ValueError(f"window {window!r}, columns {columns}")
     except (KeyError, TypeError, ValueError) as error:
@@ -214,8 +197,7 @@ def read_model(folder: Path) -> Stored:
         ) from error
     preconditioner = _read(folder / PRECONDITIONER, Preconditioner)
     preconditioner.window = window
-    calibration = _read(folder / CALIBRATION, NormalScores)
-    structure = _structure(folder / STRUCTURE, columns)
+    structure = _structure(folder / STRUCTURE)
     if preconditioner.features != structure.features:
         raise ValueError(
             f"{folder / PRECONDITIONER} is of {preconditioner.features} columns, {CONFIG} of "
@@ -232,7 +214,6 @@ def read_model(folder: Path) -> Stored:
         config,
         structure,
         preconditioner,
-        calibration,
         {str(name): values for name, values in history.items()},
     )
 
@@ -265,18 +246,9 @@ def _read(path: Path, kind: type) -> Any:
         raise ValueError(f"{path} is damaged ({reason}); expected arrays of a run.") from error
 
 
-def _structure(path: Path, columns: tuple[str, ...]) -> Structure:
-    """Return what is kept by construction: of a run without such a file, nothing."""
-    if not path.is_file():
-        return Structure.plain(columns)
+def _structure(path: Path) -> Structure:
     try:
         return Structure.from_state(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, KeyError, TypeError) as error:
         reason = " ".join(str(error).split())[:100]
         raise ValueError(f"{path} is damaged ({reason}); expected what a run writes.") from error
-
-
-def _plain(columns: tuple[str, ...]) -> Layout:
-    """Return the layout of a run of format 1, which kept the columns' names alone."""
-    count = len(columns)
-    return Layout(columns, ("",) * count, ("float64",) * count, (None,) * count)

@@ -108,16 +108,19 @@ def understand(table: Table, choices: Choices) -> dict[str, Any]:
 
 
 def _too_few(table: Table, rows: int, choices: Choices) -> str:
-    return (
-        f"{table.subject} has {rows_of(rows)}; at least {choices.min_rows} are needed (the window "
-        "and one more)."
-    )
+    return f"{table.subject} has {rows_of(rows)}; {_needed(choices)}."
+
+
+def _needed(choices: Choices) -> str:
+    # Of several sequences one window is enough in each, of a single one it is not.
+    why = "the window and one more" if choices.group is None else "a window"
+    return f"at least {choices.min_rows} are needed ({why})"
 
 
 def _long_enough(
     table: Table, found: list[tuple[str, np.ndarray, np.ndarray]], choices: Choices
 ) -> list[tuple[str, np.ndarray, np.ndarray]]:
-    """Leave out the sequences that are shorter than a window and one."""
+    """Leave out the sequences that are too short."""
     long = [one for one in found if len(one[1]) >= choices.min_rows]
     if not long:
         longest = max(len(one[1]) for one in found)
@@ -125,7 +128,7 @@ def _long_enough(
             raise ValueError(_too_few(table, longest, choices))
         raise ValueError(
             f"The longest of the {len(found)} sequences of {table.source} has {rows_of(longest)}; "
-            f"at least {choices.min_rows} are needed (the window and one more)."
+            f"{_needed(choices)}."
         )
     if choices.group is not None:
         table.notes.append(f"{choices.group!r} names the sequences.")
