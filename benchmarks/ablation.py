@@ -1,15 +1,15 @@
 """The ablation as a table: the product with one ingredient taken away, or one put in its place.
 
 ``CHANGES`` is all that has to be edited when the recipe changes. A change reaches the product
-through the arguments of ``LstmGan`` and through the options that the recipe gives to its networks.
+through the arguments of ``LstmGan``, through the options of ``benchmarks/variants.py``, which
+stand in for the recipe's networks, and through the steps of the preconditioner and the structure.
+What is ablated is a single pair of networks: with several members a step takes so much longer.
 """
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
-import functools
-import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from unittest import mock
@@ -17,10 +17,10 @@ from unittest import mock
 import keras
 import numpy as np
 
+from benchmarks import variants
 from benchmarks.sets import Task
-from utils import lstm_gan
-from utils.lessons import remedies
-from utils.lstm_gan import LstmGan, NormalScores, estimator, recipe
+from utils.lstm_gan import LstmGan, Preconditioner, recipe
+from utils.lstm_gan.structure import Structure
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,126 +29,133 @@ class Change:
 
     Attributes:
         settings: arguments of ``LstmGan``.
-        generator: options of ``lstm_generator``.
-        discriminator: options of ``lstm_discriminator``.
-        minibatch: whether the discriminator sees statistics of its batch.
-        calibration: whether the generator's margins are calibrated.
-        preconditioner: whether the windows are preconditioned; otherwise their columns' margins
-            are made normal, no more.
+        generator: options of ``variants.window_generator``.
+        discriminator: options of ``variants.window_discriminator``.
+        left_out: steps before the networks, of ``STEPS``.
     """
 
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     generator: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     discriminator: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    minibatch: bool = False
-    calibration: bool = True
-    preconditioner: bool = True
+    left_out: tuple[str, ...] = ()
 
 
 NOTHING = "nothing"
 CHANGES: dict[str, Change] = {
     NOTHING: Change(),
+    "start near a row of the data (generated instead)": Change(generator={"start": False}),
+    "views of the data and their changes": Change(discriminator={"data": False, "changes": False}),
+    "view of the data": Change(discriminator={"data": False}),
+    "view of their changes": Change(discriminator={"changes": False}),
+    "view of the running sum": Change(discriminator={"sums": False}),
+    "view of sizes": Change(discriminator={"sizes": False}),
+    "no minibatch statistics (with them instead)": Change(discriminator={"batch": True}),
+    "scaled noise": Change(generator={"scaled_noise": False}),
     "static latents": Change({"static": 0, "dynamic": 16}),
+    "hidden layer before the output": Change(generator={"mixed": False}),
+    "skip": Change(generator={"skip": False}),
+    "standardised output": Change(generator={"standardised": False}),
     "relativistic loss (non-saturating instead)": Change({"loss": "non_saturating"}),
+    "relativistic loss (least squares instead)": Change({"loss": "least_squares"}),
+    "one pair of networks (three instead)": Change({"members": 3}),
     "penalty": Change({"gp_weight": 0.0}),
     "penalty on a quarter only (on all instead)": Change({"gp_fraction": 1.0}),
     "averaged weights": Change({"ema_decay": 0.0}),
     "falling learning rate": Change({"cosine_alpha": 1.0}),
-    "skip": Change(generator={"skip": False}),
-    "scaled noise": Change(generator={"scaled_noise": 0}),
-    "standardised output": Change(generator={"batch_normalised": False}),
-    "view of the level": Change(discriminator={"level": None}),
-    "view of the running sum": Change(discriminator={"running_sum": False}),
-    "view of sizes": Change(discriminator={"sizes": False}),
-    "no minibatch statistics (with them instead)": Change(minibatch=True),
-    "margin calibration": Change(calibration=False),
-    "preconditioner": Change(preconditioner=False),
+    "powers of columns": Change(left_out=("powers",)),
+    "autoregression": Change(left_out=("autoregression",)),
+    "powers and autoregression": Change(left_out=("powers", "autoregression")),
+    "ladders": Change(left_out=("ladders",)),
 }
 
 
 def ablated(task: Task, seed: int, change: Change) -> tuple[np.ndarray, float]:
     """Return windows in the data's units, (windows, time, features), and the seconds of training.
 
+    A training that fails is not repeated with another seed: that is part of what is measured.
+
     Raises:
-        ValueError: for a change of the networks that the recipe does not take up.
+        ValueError: for a change that did nothing on these data.
     """
-    if not change.preconditioner:
-        return _normal_scores_only(task, seed, change)
     with altered(change):
-        gan = LstmGan(task.real.shape[1], seed=seed, verbose=False, **change.settings)
+        settings = {"members": 1, "retry": False, "verbose": False} | dict(change.settings)
+        gan = LstmGan(task.real.shape[1], seed=seed, **settings)
         gan.fit(task.series)
         return gan.sample(len(task.real), seed=2), gan.seconds_
 
 
-class _Uncalibrated:
-    """In place of the calibration: what the generator makes is left as it is."""
+def _no_power(usual: Callable[..., float], *arguments: Any) -> tuple[float, bool]:
+    return 1.0, usual(*arguments) != 1.0
 
-    @staticmethod
-    def transform(normal_scores: np.ndarray) -> np.ndarray:
-        return normal_scores
+
+def _no_prediction(
+    usual: Callable[..., tuple[np.ndarray, np.ndarray]], *arguments: Any
+) -> tuple[tuple[np.ndarray, np.ndarray], bool]:
+    _, transition = usual(*arguments)
+    after = arguments[1]
+    return (after.mean(axis=0), np.zeros_like(transition)), bool(transition.any())
+
+
+def _no_ladder(usual: Callable[..., list], *arguments: Any) -> tuple[list, bool]:
+    return [], bool(usual(*arguments))
+
+
+# What can be left out before the networks: where it is, and what stands in its place. The latter
+# takes the usual function and its arguments, and returns its own result and whether it is another.
+STEPS: dict[str, tuple[type, str, Callable[..., tuple[Any, bool]]]] = {
+    "powers": (Preconditioner, "_box_cox_exponent", _no_power),
+    "autoregression": (Preconditioner, "_autoregression", _no_prediction),
+    "ladders": (Structure, "_ladders", _no_ladder),
+}
 
 
 @contextlib.contextmanager
 def altered(change: Change) -> Iterator[None]:
-    """Have the recipe build its networks with a change, as long as the context lasts.
+    """Have the product trained with a change, as long as the context lasts.
 
     Raises:
-        ValueError: if the recipe built no network that the change is of.
+        ValueError: if what is to be changed was not called, or gave what it always gives.
     """
-    used: set[str] = set()
+    did: dict[str, bool] = {}
 
     def network(name: str, options: Mapping[str, Any]) -> Callable[..., keras.Model]:
-        build = getattr(recipe, name)
+        usual, variant = getattr(recipe, name), getattr(variants, name)
 
-        @functools.wraps(build)
         def changed(*arguments: Any, **given: Any) -> keras.Model:
-            used.add(name)
-            model = build(*arguments, **(given | dict(options)))
-            batch = change.minibatch and name == "lstm_discriminator"
-            return _with_minibatch_std(model) if batch else model
+            model = variant(*arguments, **given, **options)
+            did[name] = _layers(model) != _layers(usual(*arguments, **given))
+            return model
 
         return changed
 
-    patches = {
-        "lstm_generator": change.generator,
-        "lstm_discriminator": change.discriminator,
+    def step(name: str) -> tuple[type, str, Any]:
+        owner, attribute, other = STEPS[name]
+        usual = getattr(owner, attribute)
+        in_class = isinstance(vars(owner)[attribute], classmethod)
+
+        def changed(*arguments: Any) -> Any:
+            result, is_other = other(usual, *arguments)
+            did[name] = did.get(name, False) or is_other
+            return result
+
+        # Of a class method, ``usual`` is bound already.
+        return owner, attribute, staticmethod(changed) if in_class else changed
+
+    networks = {
+        "window_generator": change.generator,
+        "window_discriminator": change.discriminator,
     }
+    networks = {name: options for name, options in networks.items() if options}
     with contextlib.ExitStack() as stack:
-        for name, options in patches.items():
+        for name, options in networks.items():
             stack.enter_context(mock.patch.object(recipe, name, network(name, options)))
-        if not change.calibration:
-            stack.enter_context(
-                mock.patch.object(estimator, "calibrate", return_value=_Uncalibrated())
-            )
+        for name in change.left_out:
+            stack.enter_context(mock.patch.object(*step(name)))
         yield
-    needed = {name for name, options in patches.items() if options}
-    needed |= {"lstm_discriminator"} if change.minibatch else set()
-    if missed := needed - used:
-        raise ValueError(f"The recipe did not call {', '.join(missed)}: the change did nothing.")
+    if missed := [name for name in (*networks, *change.left_out) if not did.get(name)]:
+        raise ValueError(f"The change of {', '.join(missed)} did nothing.")
 
 
-def _with_minibatch_std(discriminator: keras.Model) -> keras.Model:
-    summary = discriminator.get_layer("summary").output
-    pooled = keras.layers.Lambda(remedies.minibatch_std, name="minibatch_std")(summary)
-    logits = keras.layers.Dense(
-        1, kernel_initializer=keras.initializers.GlorotUniform(seed=9000), name="logit_of_batch"
-    )(pooled)
-    return keras.Model(discriminator.input, logits)
-
-
-def _normal_scores_only(task: Task, seed: int, change: Change) -> tuple[np.ndarray, float]:
-    """Return windows of the recipe on columns with normal margins, without a preconditioner."""
-    start = time.perf_counter()
-    window = task.real.shape[1]
-    config = lstm_gan.TrainingConfig(seed=seed, **change.settings)
-    margins = NormalScores().fit(task.real)
-    normal_scores = margins.transform(task.real).astype(np.float32)
-    components = normal_scores.shape[2]
-    generator = lstm_gan.build_generator(window, components, config)
-    discriminator = lstm_gan.lstm_discriminator(
-        window, components, sizes=True, level=None, seed=seed + 5000
-    )
-    trainer = lstm_gan.GanTrainer(generator, discriminator, normal_scores, config)
-    trainer.train()
-    calibrated = lstm_gan.calibrate(trainer).transform(trainer.sample(len(task.real), seed=2))
-    return margins.inverse_transform(calibrated), time.perf_counter() - start
+def _layers(model: keras.Model) -> list[tuple[str, Any]]:
+    """Return what tells two networks apart: the kinds of their layers, and what these give."""
+    return [(type(layer).__name__, layer.output.shape) for layer in model.layers]

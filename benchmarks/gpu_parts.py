@@ -80,10 +80,9 @@ def driver() -> dict[str, str]:
 def kernel(_: argparse.Namespace) -> dict[str, Any]:
     """Return for both networks: their LSTM layers, and the cuDNN kernels in their graphs."""
     size = steps.Size()
-    generator, discriminator, _, config = steps.material(size, fused=True)
     found = {}
-    for model, features in ((generator, config.latent), (discriminator, size.features)):
-        spec = tf.TensorSpec((size.batch, size.length, features))
+    for model in steps.material(size, fused=True)[:2]:
+        spec = tf.TensorSpec((size.batch, *model.input_shape[1:]))
         graph = tf.function(model).get_concrete_function(spec)
         layers = [layer for layer in model.layers if type(layer).__name__ == "LSTM"]
         found[model.name] = {
@@ -99,7 +98,7 @@ def kernel(_: argparse.Namespace) -> dict[str, Any]:
 
 def weights(options: argparse.Namespace) -> dict[str, Any]:
     """Return a checksum of all weights, and the last losses, after so many steps from one seed."""
-    trainer = lstm_gan.GanTrainer(*steps.material(steps.Size(), fused=runtime.on_gpu()))
+    trainer = steps.trainer(steps.Size(), fused=runtime.on_gpu())
     history = trainer.train(options.steps)
     digest = hashlib.sha256()
     for model in (trainer.generator, trainer.discriminator, trainer.ema_generator):
@@ -117,8 +116,8 @@ def numbers(options: argparse.Namespace) -> dict[str, Any]:
     come from seeds, the same everywhere.
     """
     size, fused = steps.Size(), options.fused or runtime.on_gpu()
-    generator, discriminator, windows, config = steps.material(size, fused=fused)
-    drawn = np.random.default_rng(2).normal(size=(size.batch, size.length, config.latent))
+    generator, discriminator, windows, *_ = steps.material(size, fused=fused)
+    drawn = np.random.default_rng(2).normal(size=(size.batch, *generator.input_shape[1:]))
     latents, real = tf.constant(drawn, tf.float32), tf.constant(windows[: size.batch])
     with tf.GradientTape(persistent=True) as tape:
         fake = generator(latents, training=True)
@@ -182,7 +181,7 @@ def in_torch(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _trained(size: steps.Size, fused: bool) -> Callable[[int], None]:
-    trainer = lstm_gan.GanTrainer(*steps.material(size, fused=fused))
+    trainer = steps.trainer(size, fused=fused)
 
     def run(count: int) -> None:
         trainer.train(trainer.step + count, steps_per_call=steps.STEPS_PER_CALL)

@@ -27,7 +27,7 @@ import pandas as pd
 
 from utils import LstmGan, evaluation, files
 from utils.lstm_gan import long_series
-from utils.lstm_gan.networks import draw_latents, lstm_generator
+from utils.lstm_gan.generator import draw_inputs, window_generator
 from utils.lstm_gan.structure import Structure
 
 HERE = Path(__file__).resolve().parent
@@ -92,18 +92,18 @@ def appended(gan: LstmGan, count: int, length: int, seed: int) -> np.ndarray:
 
 def running_on(gan: LstmGan, count: int, length: int, seed: int) -> np.ndarray:
     """Return what the generator makes of more time steps than it was trained on."""
-    config, components = gan.config_, gan.preconditioner_.components
-    generator = lstm_generator(
+    config, preconditioner = gan.config_, gan.preconditioner_
+    generator = window_generator(
         length,
-        config.latent,
-        components,
-        scaled_noise=config.dynamic,
-        batch_normalised=True,
+        config.static,
+        config.dynamic,
+        preconditioner.components,
         fused=True,  # a loop: not unrolled
     )
     generator.set_weights(gan.generator_.get_weights())
-    latents = draw_latents(count, length, config.static, config.dynamic, np.array([seed, 77]))
-    return decoded(gan, gan.calibration_.transform(generator.predict(latents, verbose=0)))
+    key = np.array([seed, 77])
+    inputs = draw_inputs(count, length, config.static, config.dynamic, preconditioner.starts, key)
+    return decoded(gan, generator.predict(inputs, verbose=0))
 
 
 def decoded(gan: LstmGan, scores: np.ndarray) -> np.ndarray:

@@ -36,6 +36,7 @@ from benchmarks import ablation
 from benchmarks.models import MODELS, our_gan
 from benchmarks.sets import LONG, SETS, identity, load, without_the_last
 from utils import evaluation, files, lstm_gan, runtime
+from utils.lstm_gan import LstmGan
 from utils.lstm_gan.preparation import prepare
 
 HERE = Path(__file__).resolve().parent
@@ -153,7 +154,7 @@ def time_job(job: Row) -> Row:
     task = load(job["data"])
     start = time.perf_counter()
     prepared = prepare(task.series, task.real.shape[1])
-    config = lstm_gan.TrainingConfig(seed=job["seed"])
+    config = LstmGan(seed=job["seed"]).config()
     trainer = lstm_gan.build(prepared.preconditioner, prepared.normal_scores, config)
     spent, seconds, values = time.perf_counter() - start, [], []
     steps = [*range(50, 500, 50), *range(500, config.steps + 1, 250)]
@@ -161,7 +162,7 @@ def time_job(job: Row) -> Row:
         start = time.perf_counter()
         trainer.train(step)
         spent += time.perf_counter() - start
-        _, encoded = lstm_gan.generate(trainer, prepared.preconditioner, len(task.real))
+        encoded = lstm_gan.generate(trainer, prepared.preconditioner, len(task.real))
         if prepared.structure.needs_calibration:
             prepared.structure.calibrate(encoded)
         fake = prepared.structure.decode(encoded)
@@ -237,7 +238,7 @@ def identity_of(kind: str, job: Row) -> str:
     """
     of = [kind, identity(job["data"]), job.get("judges"), evaluation.STRONG_JUDGE]
     if job.get("model") in (None, "LSTM-GAN"):
-        of.append(dataclasses.asdict(lstm_gan.TrainingConfig()))
+        of.append(dataclasses.asdict(LstmGan().config()))
     if "removed" in job:
         of.append(dataclasses.asdict(ablation.CHANGES[job["removed"]]))
     return hashlib.sha256(json.dumps(of, sort_keys=True).encode()).hexdigest()[:16]
@@ -361,7 +362,12 @@ def markdown(results: Row) -> str:
                 ]
         lines.append("")
     lines += _failures(results)
-    lines += ["## Ablation", "", "GOOG; one ingredient removed at a time.", ""]
+    lines += [
+        "## Ablation",
+        "",
+        "GOOG, a single pair of networks; one ingredient removed at a time.",
+        "",
+    ]
     lines += [
         "| removed | seeds | discriminative | strong judge | predictive |",
         "|---|---|---|---|---|",
@@ -440,7 +446,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     results = current(found)
     results["machine"] = machine()
-    config = dataclasses.asdict(lstm_gan.TrainingConfig())
+    config = dataclasses.asdict(LstmGan().config())
     results["protocol"] = {"judges": JUDGES, "strong_judge": evaluation.STRONG_JUDGE, "gan": config}
     planned = jobs(kinds, options.sets, options.seeds, chosen)
     asked = {_key(kind, job) for kind, job in planned}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -16,6 +17,8 @@ import tensorflow as tf
 
 from utils import lstm_gan
 from utils.losses import finite_difference_penalty, get_loss
+from utils.lstm_gan import Preconditioner
+from utils.lstm_gan.generator import NEAR
 
 OURS, TORCH, NAIVE, COMPILED, FIT, PRODUCTS = (
     "ours",
@@ -27,6 +30,7 @@ OURS, TORCH, NAIVE, COMPILED, FIT, PRODUCTS = (
 )
 STEPS_PER_CALL = 20
 WINDOWS = 4000  # to draw batches from
+ROWS = 1000  # of random walks: what the discriminator's view of the data is made of
 
 
 @dataclass(frozen=True)
@@ -48,33 +52,45 @@ class Size:
     features: int = 6
 
 
-def material(
-    size: Size, fused: bool | None = None
-) -> tuple[keras.Model, keras.Model, np.ndarray, lstm_gan.TrainingConfig]:
-    """Return a new generator and discriminator, windows and a training configuration.
+class Material(NamedTuple):
+    """What a step needs: two new models, windows, the settings, and where windows start."""
 
-    The models are those of ``train.build``, but for the map to levels, whose numbers do not matter
-    here. All forms start from these weights; ``fused`` is ``models.lstm``'s.
+    generator: keras.Model
+    discriminator: keras.Model
+    windows: np.ndarray
+    config: lstm_gan.TrainingConfig
+    preconditioner: Preconditioner
+
+
+def material(size: Size, fused: bool | None = None) -> Material:
+    """Return the recipe's two networks, and what they are trained on.
+
+    The models are those of ``recipe.build``, but for their sizes and for the numbers of the
+    preconditioner, which do not matter here: it is that of random walks. All forms start from
+    these weights; ``fused`` is that of ``networks.lstm``.
     """
     config = lstm_gan.TrainingConfig(steps=100_000, batch_size=size.batch, seed=1)
     numbers = np.random.default_rng(0)
-    flat = size.length * size.features
-    level = numbers.normal(size=(flat, flat)) / flat**0.5, np.zeros(flat)
-    shape = {"units": size.units, "layers": size.layers, "fused": fused}
-    generator = lstm_gan.lstm_generator(
-        size.length,
-        config.latent,
-        size.features,
-        scaled_noise=config.dynamic,
-        batch_normalised=True,
-        seed=1,
-        **shape,
-    )
-    discriminator = lstm_gan.lstm_discriminator(
-        size.length, size.features, sizes=True, level=level, seed=2, **shape
-    )
     windows = numbers.normal(size=(WINDOWS, size.length, size.features)).astype(np.float32)
-    return generator, discriminator, windows, config
+    walks = numbers.normal(size=(ROWS, size.features)).cumsum(axis=0)
+    preconditioner = Preconditioner(size.length).fit(walks)
+    shape = {"units": size.units, "layers": size.layers, "fused": fused}
+    generator = lstm_gan.window_generator(
+        size.length, config.static, config.dynamic, size.features, seed=1, **shape
+    )
+    discriminator = lstm_gan.window_discriminator(preconditioner, size.length, seed=2, **shape)
+    return Material(generator, discriminator, windows, config, preconditioner)
+
+
+def trainer(size: Size, fused: bool | None = None) -> lstm_gan.GanTrainer:
+    """Return a trainer of these models, as ``recipe.build`` makes one."""
+    made = material(size, fused)
+
+    def inputs(count: int, seed: tf.Tensor) -> tf.Tensor:
+        config, starts = made.config, made.preconditioner.starts
+        return lstm_gan.draw_inputs(count, size.length, config.static, config.dynamic, starts, seed)
+
+    return lstm_gan.GanTrainer(*made[:4], latents=inputs)
 
 
 def penalised(config: lstm_gan.TrainingConfig) -> int:
@@ -93,10 +109,10 @@ def passes(config: lstm_gan.TrainingConfig) -> list[tuple[str, int]]:
 
 def ours(size: Size) -> Callable[[int], None]:
     """Return the trainer's own loop."""
-    trainer = lstm_gan.GanTrainer(*material(size))
+    gan = trainer(size)
 
     def run(steps: int) -> None:
-        trainer.train(trainer.step + steps, steps_per_call=STEPS_PER_CALL)
+        gan.train(gan.step + steps, steps_per_call=STEPS_PER_CALL)
 
     return run
 
@@ -109,14 +125,18 @@ def adam(config: lstm_gan.TrainingConfig) -> keras.optimizers.Adam:
     return keras.optimizers.Adam(rate, beta_1=config.beta_1, beta_2=config.beta_2)
 
 
-def latents_and_noise(
-    config: lstm_gan.TrainingConfig, length: int, features: int
+def inputs_and_noise(
+    config: lstm_gan.TrainingConfig, length: int, starts: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Return latents, and the noise of the penalty, for one step."""
-    fixed = tf.random.normal((config.batch_size, 1, config.static))
-    fresh = tf.random.normal((config.batch_size, length, config.dynamic))
-    latents = tf.concat([tf.repeat(fixed, length, axis=1), fresh], axis=-1)
-    return latents, tf.random.normal((2 * penalised(config), length, features))
+    """Return what the generator reads, and the noise of the penalty, for one step."""
+    count, components = config.batch_size, starts.shape[1]
+    fixed = tf.random.normal((count, 1, config.static))
+    fresh = tf.random.normal((count, length, config.dynamic))
+    rows = tf.gather(starts, tf.random.uniform((count,), maxval=len(starts), dtype=tf.int32))
+    near = (rows + NEAR * tf.random.normal((count, components))) / (1 + NEAR**2) ** 0.5
+    parts = [tf.repeat(fixed, length, axis=1), fresh, tf.repeat(near[:, None], length, axis=1)]
+    noise = tf.random.normal((2 * penalised(config), length, components))
+    return tf.concat(parts, axis=-1), noise
 
 
 def update(
@@ -158,8 +178,10 @@ class NaiveGan:
         discriminator: keras.Model,
         windows: np.ndarray,
         config: lstm_gan.TrainingConfig,
+        preconditioner: Preconditioner,
     ) -> None:
         """Take over the models, their averages' start, and Keras' Adam for both."""
+        self.starts = tf.constant(preconditioner.starts)
         self.generator, self.discriminator, self.config = generator, discriminator, config
         self.ema_generator = keras.models.clone_model(generator)
         self.ema_generator.set_weights(generator.get_weights())
@@ -169,12 +191,12 @@ class NaiveGan:
         self.g_optimizer.build(generator.trainable_variables)
 
     def draw(self) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """Return real windows, latents, and the noise of the penalty, for one step."""
+        """Return real windows, the generator's inputs, and the penalty's noise, for one step."""
         size = (self.config.batch_size,)
         chosen = tf.random.uniform(size, maxval=len(self.windows), dtype=tf.int32)
         return (
             tf.gather(self.windows, chosen),
-            *latents_and_noise(self.config, *self.windows.shape[1:]),
+            *inputs_and_noise(self.config, self.windows.shape[1], self.starts),
         )
 
     def step(
@@ -192,9 +214,11 @@ class LstmGanModel(keras.Model):
         generator: keras.Model,
         discriminator: keras.Model,
         config: lstm_gan.TrainingConfig,
+        preconditioner: Preconditioner,
     ) -> None:
         """Take over the models, and start the generator's average."""
         super().__init__()
+        self.starts = tf.constant(preconditioner.starts)
         self.generator, self.discriminator, self.config = generator, discriminator, config
         self.ema_generator = keras.models.clone_model(generator)
         self.ema_generator.set_weights(generator.get_weights())
@@ -213,8 +237,8 @@ class LstmGanModel(keras.Model):
         g_optimizer.build(self.generator.trainable_variables)
 
     def draw(self, real: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Return latents, and the noise of the penalty, for a batch of windows."""
-        return latents_and_noise(self.config, *real.shape[1:])
+        """Return what the generator reads, and the noise of the penalty, for a batch."""
+        return inputs_and_noise(self.config, real.shape[1], self.starts)
 
     def train_step(self, real: tf.Tensor) -> dict[str, tf.Tensor]:
         """Update both models once, on a batch of windows; return the two losses by name."""
@@ -252,8 +276,8 @@ def fit(size: Size) -> Callable[[int], None]:
 
     Keras would compile the step by XLA, were TensorFlow not asked for deterministic kernels.
     """
-    generator, discriminator, windows, config = material(size, fused=True)
-    model = LstmGanModel(generator, discriminator, config)
+    generator, discriminator, windows, config, preconditioner = material(size, fused=True)
+    model = LstmGanModel(generator, discriminator, config, preconditioner)
     model.compile(adam(config), adam(config), steps_per_execution=STEPS_PER_CALL)
     samples = tf.data.Dataset.from_tensor_slices(windows).shuffle(len(windows)).repeat()
     batches = samples.batch(config.batch_size, drop_remainder=True).prefetch(tf.data.AUTOTUNE)
@@ -284,11 +308,11 @@ def operands(size: Size) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
     The states are (rows, inputs + units): what a layer reads at a time step beside its own state.
     The weights are (inputs + units, 4·units), with orthonormal rows.
     """
-    generator, discriminator, _, config = material(size)
-    both = {"generator": generator, "discriminator": discriminator}
+    made = material(size)
+    both = {"generator": made.generator, "discriminator": made.discriminator}
     numbers = np.random.default_rng(0)
     states, weights = [], []
-    for name, rows in passes(config):
+    for name, rows in passes(made.config):
         for layer in both[name].layers:
             if isinstance(layer, keras.layers.LSTM):
                 width = layer.cell.kernel.shape[0] + size.units

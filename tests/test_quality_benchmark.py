@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from benchmarks import ablation, models, quality, sets
+from benchmarks import ablation, models, quality, sets, variants
 from utils import evaluation, lstm_gan
 
 
@@ -45,29 +45,91 @@ def test_the_settings_of_the_ablation_are_the_recipes_with_one_change():
         assert changed.latent == recipe.latent
 
 
-def test_a_change_of_the_ablation_reaches_the_networks_and_is_undone():
-    config = lstm_gan.TrainingConfig(seed=1)
+def walks(rows=300):
+    """Return a height, and two columns above and below it: an order."""
+    rng = np.random.default_rng(0)
+    height = 100 * np.exp(rng.normal(size=rows).cumsum() / 20)
+    gaps = np.exp(rng.normal(size=(2, rows)))
+    return np.column_stack([height - gaps[0], height, height + gaps[1]])
 
-    def generator():
-        return lstm_gan.recipe.build_generator(5, 2, config)
 
+@pytest.fixture(scope="module")
+def preconditioner():
+    return lstm_gan.Preconditioner(5).fit(walks())
+
+
+CONFIG = lstm_gan.TrainingConfig(seed=1)
+
+
+def networks(preconditioner):
+    recipe = lstm_gan.recipe
+    generator = recipe.build_generator(5, preconditioner.components, CONFIG)
+    return generator, recipe.build_discriminator(preconditioner, 5, CONFIG)
+
+
+def test_with_nothing_left_out_the_variants_are_the_recipes_networks(preconditioner):
+    usual = networks(preconditioner)
+    other = (
+        variants.window_generator(5, 8, 8, preconditioner.components, seed=1),
+        variants.window_discriminator(preconditioner, 5, seed=5001),
+    )
+    for mine, its in zip(other, usual, strict=True):
+        inputs = np.random.default_rng(0).normal(size=(4, *its.input_shape[1:]))
+        for one, another in zip(mine.get_weights(), its.get_weights(), strict=True):
+            np.testing.assert_array_equal(one, another)
+        np.testing.assert_array_equal(mine(inputs), its(inputs))
+
+
+CHANGED = [name for name, c in ablation.CHANGES.items() if c.generator or c.discriminator]
+
+
+@pytest.mark.parametrize("removed", CHANGED)
+def test_a_change_of_the_ablation_reaches_the_networks_and_is_undone(preconditioner, removed):
     def layers(model):
-        return [type(layer).__name__ for layer in model.layers]
+        return [(type(layer).__name__, layer.output.shape) for layer in model.layers]
 
-    usual = layers(generator())
-    with ablation.altered(ablation.Change(generator={"batch_normalised": False})):
-        changed = layers(generator())
-    assert "BatchNormalization" in " ".join(usual)
-    assert "BatchNormalization" not in " ".join(changed)
-    assert layers(generator()) == usual
-    with (
-        pytest.raises(ValueError, match="did not call lstm_discriminator: the change did nothing"),
-        ablation.altered(ablation.Change(minibatch=True)),
-    ):
-        generator()
-    with ablation.altered(ablation.Change(calibration=False)):
-        kept = lstm_gan.estimator.calibrate(None).transform(np.arange(3))
-    assert kept.tolist() == [0, 1, 2]
+    change = ablation.CHANGES[removed]
+    usual = [layers(model) for model in networks(preconditioner)]
+    with ablation.altered(change):
+        models = networks(preconditioner)
+    changed = [layers(model) for model in models]
+    both = (change.generator, change.discriminator)
+    for options, one, other in zip(both, changed, usual, strict=True):
+        assert (one != other) == bool(options)
+    for model in models:
+        inputs = np.random.default_rng(0).normal(size=(4, *model.input_shape[1:]))
+        assert np.isfinite(model(inputs)).all()
+    assert [layers(model) for model in networks(preconditioner)] == usual
+
+
+@pytest.mark.parametrize("removed", [n for n, c in ablation.CHANGES.items() if c.left_out])
+def test_a_step_that_is_left_out_is_left_out(removed):
+    rows, left_out = walks(), ablation.CHANGES[removed].left_out
+
+    def prepared():
+        structure = lstm_gan.structure.Structure().fit([rows], ["low", "middle", "high"])
+        (encoded,) = structure.encode([rows])
+        return structure.ladders, lstm_gan.Preconditioner(5).fit(encoded)
+
+    with ablation.altered(ablation.Change(left_out=left_out)):
+        ladders, fitted = prepared()
+    assert ("ladders" in left_out) == (ladders == [])
+    assert ("powers" in left_out) == (fitted.power == 1).all()
+    assert ("autoregression" in left_out) == (fitted.transition == 0).all()
+    ladders, fitted = prepared()
+    assert ladders
+    assert (fitted.power != 1).any()
+    assert fitted.transition.any()
+
+
+def test_a_change_that_did_nothing_is_refused():
+    nothing = pytest.raises(ValueError, match="change of window_discriminator did nothing")
+    with nothing, ablation.altered(ablation.Change(discriminator={"sums": False})):
+        lstm_gan.recipe.build_generator(5, 2, CONFIG)
+    noise = np.random.default_rng(0).normal(size=(200, 2))
+    nothing = pytest.raises(ValueError, match="change of ladders did nothing")
+    with nothing, ablation.altered(ablation.Change(left_out=("ladders",))):
+        lstm_gan.structure.Structure().fit([noise], ["a", "b"])
 
 
 def test_the_gan_of_the_benchmark_is_the_product(monkeypatch):

@@ -17,7 +17,6 @@ from benchmarks import speed, steps
 from benchmarks.steps import Size
 from utils import lstm_gan, runtime
 from utils.lstm_gan import recipe
-from utils.lstm_gan.preconditioner import Preconditioner
 
 # The module: in its package the name stands for the function of that name.
 keras_rnn = sys.modules["keras.src.backend.tensorflow.rnn"]
@@ -33,14 +32,15 @@ class Drawn:
         draws: list[tf.Tensor] = []
         for name in ("stateless_uniform", "stateless_normal"):
             monkeypatch.setattr(tf.random, name, self.recorder(getattr(tf.random, name), draws))
+        inputs: list[tf.Tensor] = []
+        monkeypatch.setattr(trainer, "_draw_latents", self.recorder(trainer._draw_latents, inputs))
         self.losses, self.arrays = [], []
         for step in range(STEPS):
             draws.clear()
             losses = trainer.train_step(tf.constant(step, tf.int64))
             self.losses.append([float(loss) for loss in losses])
-            chosen, fixed, fresh, noise = draws
-            latents = tf.concat([tf.repeat(fixed, fresh.shape[1], axis=1), fresh], axis=-1)
-            self.arrays.append((tf.gather(trainer.real, chosen), latents, noise))
+            chosen, noise = draws[0], draws[-1]  # between them are the generator's inputs
+            self.arrays.append((tf.gather(trainer.real, chosen), inputs[-1], noise))
 
     @staticmethod
     def recorder(function, draws):
@@ -53,7 +53,7 @@ class Drawn:
 
 @pytest.fixture
 def drawn(monkeypatch) -> Drawn:
-    drawn = Drawn(monkeypatch, lstm_gan.GanTrainer(*steps.material(SMALL)))
+    drawn = Drawn(monkeypatch, steps.trainer(SMALL))
     first, last = drawn.losses[0], drawn.losses[-1]
     assert np.abs(np.subtract(first, last)).min() > 1e-4  # the updates can be seen in the losses
     return drawn
@@ -77,12 +77,9 @@ def test_what_is_timed_are_the_recipes_networks(monkeypatch):
     # Whoever changes the recipe changes ``steps.material``, and with it the other forms.
     monkeypatch.setattr(runtime, "on_gpu", lambda: True)  # loops are built sooner
     size = Size()
-    *_, windows, config = steps.material(size, fused=True)
-    walk = windows[:20].reshape(-1, size.features).cumsum(axis=0)
-    preconditioner = Preconditioner(size.length).fit(walk)
-    assert preconditioner.components == size.features
     keras.backend.clear_session()
-    ours = steps.material(size, fused=True)[:2]
+    *ours, _, config, preconditioner = steps.material(size, fused=True)
+    assert preconditioner.components == size.features
     keras.backend.clear_session()
     theirs = (
         recipe.build_generator(size.length, size.features, config),
@@ -103,9 +100,9 @@ def test_the_naive_step_computes_our_losses(drawn):
 
 def test_fit_computes_our_losses_and_runs_no_more_steps_than_asked(drawn, monkeypatch):
     real, latents, noise = (tf.stack(arrays) for arrays in zip(*drawn.arrays, strict=True))
-    generator, discriminator, _, config = steps.material(SMALL, fused=True)
-    windows = tf.concat(list(real), axis=0).numpy()
-    material = generator, discriminator, windows, config
+    material = steps.material(SMALL, fused=True)
+    generator = material.generator
+    material = material._replace(windows=tf.concat(list(real), axis=0).numpy())
     monkeypatch.setattr(steps, "material", lambda size, fused: material)
     monkeypatch.setattr(tf.data.Dataset, "shuffle", lambda samples, buffer: samples)
 
@@ -175,7 +172,7 @@ def multiplications(function: tf.types.experimental.ConcreteFunction) -> int:
 
 def test_the_floor_multiplies_no_more_than_our_step_and_hardly_less():
     size = Size(length=12)
-    trainer = lstm_gan.GanTrainer(*steps.material(size))
+    trainer = steps.trainer(size)
     step = tf.function(trainer.train_step).get_concrete_function(tf.constant(0, tf.int64))
     states, weights = steps.operands(size)
     floor = tf.function(lambda: steps.multiply(states, weights, size.length))
@@ -201,7 +198,7 @@ def traced(trainer: lstm_gan.GanTrainer) -> tf.types.experimental.ConcreteFuncti
 
 
 def test_many_steps_are_one_call_without_a_way_back_to_python():
-    function = traced(lstm_gan.GanTrainer(*steps.material(SMALL)))
+    function = traced(steps.trainer(SMALL))
     graph = function.graph.as_graph_def()
     functions = [function.function_def, *graph.library.function]
     kinds = {node.op for inner in functions for node in inner.node_def}
@@ -213,7 +210,7 @@ def test_many_steps_are_one_call_without_a_way_back_to_python():
 
 def test_a_gpu_would_run_every_pass_by_cudnn(monkeypatch):
     monkeypatch.setattr(keras_rnn, "_is_gpu_available", lambda: True)
-    trainer = lstm_gan.GanTrainer(*steps.material(SMALL, fused=True))
+    trainer = steps.trainer(SMALL, fused=True)
     assert lstm_gan.cudnn_eligible(trainer.generator)
     assert lstm_gan.cudnn_eligible(trainer.discriminator)
     assert lstm_gan.cudnn_kernels(traced(trainer)) == SMALL.layers * len(
