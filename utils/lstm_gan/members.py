@@ -1,10 +1,10 @@
 """Several pairs of networks, trained side by side and drawn from in turn.
 
 One training of a GAN ends near its goal, not at it, and another one ends elsewhere near it. Windows
-drawn from a few of them in turn are closer than those of any one: what one makes too often, another
-makes too seldom (a mixture of generators: Arora et al. 2017, arXiv:1703.00573, section 4). Here the
-pairs share nothing but the step: rows of a batch are dealt to them in turn, so that each trains on
-rows of its own.
+drawn from a few of them in turn can be closer than those of any one: what one makes too often,
+another makes too seldom (a mixture of generators: Arora et al. 2017, arXiv:1703.00573, section 4). A
+fault that all have stays. Here the pairs share nothing but the step: rows of a batch are dealt to
+them in turn, so that each trains on rows of its own.
 """
 
 from __future__ import annotations
