@@ -66,8 +66,8 @@ class LstmGan(BaseEstimator):
         ema_decay: of the average of the generator's weights; 0 is none.
         static: latents that stay the same over a window.
         dynamic: latents that are fresh at every time step.
-        members: pairs of networks that are trained side by side, and drawn from in turn: closer
-            to the data than one pair, and so many times as slow to train.
+        members: pairs of networks that are trained side by side, and drawn from in turn: mostly
+            closer to the data than one pair, and so many times as slow to train.
         seed: of everything random: the same data and seed give the same weights.
         retry: whether to train once more, with another seed, where a column lost its spread; see
             ``utils.lstm_gan.second_try``.

@@ -2,8 +2,8 @@
 
 One training of a GAN ends near its goal, not at it, and another one ends elsewhere near it. Windows
 drawn from a few of them in turn can be closer than those of any one: what one makes too often,
-another makes too seldom (a mixture of generators: Arora et al. 2017, arXiv:1703.00573, section 4). A
-fault that all have stays. Here the pairs share nothing but the step: rows of a batch are dealt to
+another makes too seldom (a mixture of generators: Arora et al. 2017, arXiv:1703.00573, section 4).
+A fault that all have stays. Here the pairs share nothing but the step: rows of a batch are dealt to
 them in turn, so that each trains on rows of its own.
 """
 
