@@ -490,3 +490,17 @@ def test_a_terminal_without_our_characters_is_written_in_ascii():
     assert python(code, PYTHONIOENCODING="ascii").stdout == b"0.1 +- 0.2 - ?\n"
     assert python(code, PYTHONIOENCODING="latin-1").stdout == b"0.1 \xb1 0.2 \xb7 ?\n"
     assert python(code, PYTHONIOENCODING="utf-8").stdout.decode() == "0.1 ± 0.2 · 价\n"
+
+
+def test_the_commands_give_an_operation_one_thread():
+    asked = "tf.config.threading.get_intra_op_parallelism_threads()"
+    for name in ("train", "sample"):
+        # No tensor has been made by the imports: then it would be too late.
+        code = (
+            f"import contextlib, tensorflow as tf; from utils import {name}\n"
+            f"with contextlib.suppress(SystemExit): {name}.main(['--help'])\n"
+            f"tf.constant(1) + 1; print({asked})"
+        )
+        assert python(code).stdout.split()[-1] == b"1"
+    late = "import tensorflow as tf; tf.constant(1) + 1; from utils import command\n"
+    assert python(f"{late}command.one_thread_an_operation(); print({asked})").stdout == b"0\n"

@@ -63,6 +63,19 @@ def any_terminal() -> None:
             stream.reconfigure(errors="course.plain")
 
 
+def one_thread_an_operation() -> None:
+    """Let TensorFlow compute each operation on one thread, and as many of them at once as cores.
+
+    An LSTM's products are too small to share: cut in two they cost more than they gain, and the
+    bits of a sum would depend on the number of cores. To be called before TensorFlow's first
+    operation; after it nothing can be changed, and this does nothing.
+    """
+    import tensorflow as tf  # takes seconds: see the top of this module
+
+    with contextlib.suppress(RuntimeError):
+        tf.config.threading.set_intra_op_parallelism_threads(1)
+
+
 def _handle(handler: object) -> None:
     for number in SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:

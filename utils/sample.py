@@ -41,6 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     It is 4 if the machine failed (disk, memory, TensorFlow), and 128 + n if signal n stopped it.
     """
     command.any_terminal()
+    command.one_thread_an_operation()
     options = _parser().parse_args(arguments)
     try:
         print(run(options))

@@ -67,6 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     128 + n if signal n stopped it.
     """
     command.any_terminal()
+    command.one_thread_an_operation()
     options = _parser().parse_args(arguments)
     try:
         os.environ[runtime.PROFILE_VARIABLE] = options.profile or runtime.profile()
