@@ -214,7 +214,8 @@ def jobs(
         for seed in range(1, seeds + 1)
         for removed in ablation.CHANGES
     ]
-    for model in ("RCGAN style", "VAR block bootstrap", "block bootstrap"):
+    plan("local bootstrap", SETS, 3)
+    for model in ("VAR block bootstrap", "block bootstrap"):
         plan(model, short, 1)
     planned.append(("time_to_quality", {"data": "GOOG", "seed": 1}))
     planned += [
