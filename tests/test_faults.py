@@ -493,14 +493,14 @@ def test_a_terminal_without_our_characters_is_written_in_ascii():
 
 
 def test_the_commands_give_an_operation_one_thread():
-    asked = "tf.config.threading.get_intra_op_parallelism_threads()"
+    threads = "tf.config.threading.{}_intra_op_parallelism_threads"
+    lines = ["import contextlib, tensorflow as tf; from utils import command, sample, train"]
     for name in ("train", "sample"):
         # No tensor has been made by the imports: then it would be too late.
-        code = (
-            f"import contextlib, tensorflow as tf; from utils import {name}\n"
-            f"with contextlib.suppress(SystemExit): {name}.main(['--help'])\n"
-            f"tf.constant(1) + 1; print({asked})"
-        )
-        assert python(code).stdout.split()[-1] == b"1"
-    late = "import tensorflow as tf; tf.constant(1) + 1; from utils import command\n"
-    assert python(f"{late}command.one_thread_an_operation(); print({asked})").stdout == b"0\n"
+        lines.append(f"{threads.format('set')}(0)")
+        lines.append(f"with contextlib.suppress(SystemExit): {name}.main(['--help'])")
+        lines.append(f"print({threads.format('get')}())")
+    lines.append(f"{threads.format('set')}(0); tf.constant(1) + 1  # now it is too late")
+    lines.append(f"command.one_thread_an_operation(); print({threads.format('get')}())")
+    printed = python("\n".join(lines)).stdout.decode().split("\n")
+    assert [line for line in printed if line in ("0", "1")] == ["1", "1", "0"]
