@@ -41,6 +41,14 @@ def arguments(csv, out, *more):
     ]
 
 
+def command(options):
+    """Run the command as a reader would type it, in a process of its own; return what it said."""
+    typed = [sys.executable, "-m", "utils.train", *options]
+    run = subprocess.run(typed, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert run.returncode == 0, run.stderr
+    return run
+
+
 @pytest.fixture(scope="module")
 def csv(tmp_path_factory):
     return write_csv(tmp_path_factory.mktemp("data") / "mine.csv", fixed=[7.0] * 60)
@@ -50,10 +58,7 @@ def csv(tmp_path_factory):
 def finished(csv, tmp_path_factory):
     """A finished run, made by the command as a reader would type it."""
     out = tmp_path_factory.mktemp("run") / "out"
-    command = [sys.executable, "-m", "utils.train", *arguments(csv, out)]
-    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
-    assert run.returncode == 0, run.stderr
-    return out, run
+    return out, command(arguments(csv, out))
 
 
 @pytest.fixture
@@ -141,12 +146,11 @@ def test_stored_parts_make_the_stored_samples(finished):
     assert not (out / "calibration.npz").exists()
 
 
-def test_same_command_same_bits(finished, csv, tmp_path, capsys):
+def test_same_command_same_bits(finished, csv, tmp_path):
     out, again = finished[0], tmp_path / "again"
     shutil.copytree(out, again)
     (again / "samples.npz").unlink()
-    assert train.main(arguments(csv, again, "--overwrite")) == 0
-    said = capsys.readouterr().out
+    said = command(arguments(csv, again, "--overwrite")).stdout
     assert f"Starting anew: the checkpoints of the run before, of step {STEPS}, are deleted" in said
     assert sorted(p.name for p in again.iterdir()) == sorted(p.name for p in out.iterdir())
     for name in ("history.csv", "config.json"):
