@@ -81,7 +81,8 @@ def markdown(results: Row) -> str:
     lines += [
         f"{size['windows']:,} windows of the sines of TimeGAN's code; one LSTM of {size['units']} "
         f"in each network, {size['steps']} steps, whatever is switched on. Mean ± standard "
-        "deviation over seeds.",
+        "deviation over seeds; "
+        f"strong judges a row: {size['judges']}, whose own luck is a part of that deviation.",
         "",
         f"Chance: a perfect generator stays under {results['chance_bound']:.4f} before the strong "
         "judge, 95 % of the time. Real sines: "
