@@ -94,7 +94,7 @@ def perceptron(inputs, outputs, dense=keras.layers.Dense, wrap=lambda layer: lay
     ids=["plain", "relativistic and average", "R1 and falling rates", "spectral", "in place"],
 )
 def test_one_member_is_a_keras_gan_trained_alone(options):
-    steps, member = 20, 1
+    steps, member = 10, 1
     stack = gans(**{**options, "steps": steps})
     in_place, dense = options.get("spectral_in_place"), keras.layers.Dense
     if options.get("spectral") and not in_place:

@@ -27,6 +27,8 @@ ALPHA = 0.05  # what a falling rate leaves at the end
 class Ingredients:
     """What one training has.
 
+    Used in lesson 10, "What came after".
+
     Attributes:
         once: latents are drawn once a window; otherwise afresh at every time step.
         falling: Adam without momentum, its rate falling from 2e-3; otherwise as DCGAN has it,
@@ -64,6 +66,8 @@ LEFT_OUT = {
 
 class Units:
     """Between windows in the data's units and what the networks work on.
+
+    Used in lesson 10.9.
 
     Args:
         real: windows, (windows, time, features).
@@ -108,6 +112,8 @@ def train_row(
     seed: int = 1,
 ) -> np.ndarray:
     """Train a pair of networks on ``real``, (windows, time, features); return new windows.
+
+    Used in lesson 10, "What came after".
 
     Args:
         real: windows in the data's units.
@@ -165,7 +171,10 @@ def train_row(
 
 
 def build_generator(time: int, features: int, units: int) -> keras.Model:
-    """Return latents (batch, time, 10) → what the networks work on (batch, time, features)."""
+    """Return latents (batch, time, 10) → what the networks work on (batch, time, features).
+
+    Defined in lesson 10.4.
+    """
     latents = keras.Input((time, LATENTS))
     hidden = layers.LSTM(units, return_sequences=True, unroll=not runtime.on_gpu())(latents)
     return keras.Model(latents, layers.Dense(features)(hidden))
@@ -177,7 +186,10 @@ def build_discriminator(
     units: int,
     view: Callable[[keras.KerasTensor], keras.KerasTensor],
 ) -> keras.Model:
-    """Return what the networks work on (batch, time, features) → logit (batch, 1)."""
+    """Return what the networks work on (batch, time, features) → logit (batch, 1).
+
+    Defined in lesson 10.4.
+    """
     made = keras.Input((time, features))
     hidden = layers.LSTM(units, return_sequences=True, unroll=not runtime.on_gpu())(view(made))
     mean = layers.GlobalAveragePooling1D()(hidden)
@@ -187,7 +199,10 @@ def build_discriminator(
 def draw_latents(
     count: int, time: int, once: bool, seeds: keras.random.SeedGenerator
 ) -> keras.KerasTensor:
-    """Return latents, (count, time, 10), the same at every step if ``once``."""
+    """Return latents, (count, time, 10), the same at every step if ``once``.
+
+    Defined in lesson 10.5.
+    """
     drawn = keras.random.normal((count, 1 if once else time, LATENTS), seed=seeds)
     return keras.ops.broadcast_to(drawn, (count, time, LATENTS))
 
@@ -198,7 +213,10 @@ def slope_squared(
     logits: tf.Tensor,
     seeds: keras.random.SeedGenerator,
 ) -> tf.Tensor:
-    """Return the mean squared slope of a network at windows, by a difference along noise."""
+    """Return the mean squared slope of a network at windows, by a difference along noise.
+
+    Defined in lesson 10.10.
+    """
     noise = keras.random.normal(tf.shape(windows), seed=seeds)
     change = network(windows + SLOPE_NOISE * noise) - logits
     return tf.reduce_mean((change / SLOPE_NOISE) ** 2)
@@ -207,6 +225,8 @@ def slope_squared(
 def off_a_sine(windows: np.ndarray) -> float:
     """Return how far curves, (windows, time, features), are off sines about one half.
 
+    Defined in lesson 10.1.
+
     A sine about 0 obeys u(t − 1) + u(t + 1) = 2 cos η · u(t). The best η of each curve is found by
     least squares; what is left over, as a root mean square, is returned.
     """
@@ -214,7 +234,10 @@ def off_a_sine(windows: np.ndarray) -> float:
 
 
 def frequency_gap(windows: np.ndarray, highest: float = 0.1) -> float:
-    """Return the Kolmogorov–Smirnov distance of the curves' frequencies from U(0, ``highest``)."""
+    """Return the Kolmogorov–Smirnov distance of the curves' frequencies from U(0, ``highest``).
+
+    Defined in lesson 10.12.
+    """
     ordered = np.sort(_best_sines(windows)[0])
     share = np.arange(1, len(ordered) + 1) / len(ordered)
     return float(np.abs(share - np.clip(ordered / highest, 0, 1)).max())
