@@ -20,7 +20,7 @@ PYTEST := COURSE_PROFILE=quick $(VENV) -m pytest -q $(PARALLEL)
 
 .DEFAULT_GOAL := help
 .PHONY: help environment instructor train sample test test-units test-changed test-classroom test-colab lab \
-	lint format notebooks bench bench-rivals gpu-check assignments grade colab data lock clean
+	lint format notebooks bench bench-rivals gpu-check assignments grade colab site data lock clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
@@ -92,6 +92,10 @@ grade: instructor ## grade a folder of notebooks, into grades/; SUBMISSIONS=fold
 
 colab: environment ## make dist/course.zip; REPO=owner/name REF=tag stamp badges and setup cells
 	@$(VENV) tools/colab.py --repo "$(REPO)" --ref "$(REF)" $(ARGS)
+
+site: ## build the site from the stored outputs, in dist/site; adds Sphinx to .venv
+	@$(MAKE) --no-print-directory environment REQUIREMENTS=requirements-site.txt
+	@$(VENV) tools/site.py $(ARGS)
 
 data: environment ## check the files in data/ against their checksums
 	@$(VENV) data/build.py --check

@@ -1,11 +1,26 @@
 """Sphinx's configuration: what `make site` builds from dist/site-source."""
 
+import os
+import sys
+
 project = "LSTMs, GANs and the LSTM-GAN"
 author = "The authors of the LSTM-GAN course"
 copyright = "MIT licence"
 language = "en"
 
-extensions = ["myst_nb", "sphinx_design", "sphinx-mathjax-offline"]
+sys.path.insert(0, os.getcwd())  # the course's root, for what autodoc imports
+
+extensions = [
+    "myst_nb",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx_design",
+    "sphinx-mathjax-offline",
+]
+autodoc_member_order = "bysource"
+autodoc_typehints = "signature"
+autodoc_typehints_format = "short"
+templates_path = ["_templates"]
 exclude_patterns = ["_extra", "glossary.toml"]
 html_extra_path = ["_extra"]
 html_static_path = ["_static"]
@@ -18,6 +33,7 @@ html_theme_options = {
     "show_toc_level": 2,
     "collapse_navigation": True,
     "home_page_in_toc": True,
+    "navbar_persistent": [],  # the search box stands in the side bar
 }
 html_show_sourcelink = False
 html_copy_source = False

@@ -3,8 +3,8 @@
     make site                          # dist/site, to be opened at index.html
     .venv/bin/python tools/site.py --sources   # only what Sphinx reads, in dist/site-source
 
-Notebooks become pages with their stored outputs; README's parts, the glossary, the references of all
-lessons, the assignments and the commands become pages beside them. Sphinx takes every warning for an
+Notebooks become pages with their stored outputs. The glossary, the references of all lessons, the
+assignments, the commands and the data become pages beside them. Sphinx takes every warning for an
 error, so a link that leads nowhere stops the build.
 """
 
@@ -49,6 +49,15 @@ SHARED_PAGES = {
     "benchmarks/speed.md": "Measured speed",
     "CHANGELOG.md": "Changes",
 }
+COMMANDS = ("utils.train", "utils.sample")
+LOST = """<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>No such page</title>
+<meta name="viewport" content="width=device-width">
+<body style="font-family: sans-serif; margin: 4rem auto; max-width: 34rem">
+<h1>There is no such page</h1>
+<p>The lesson may have moved. <a href="HOME">Go to the first page</a>, which lists them all.</p>
+</body></html>
+"""
 PARTS = (
     ("I · Recurrent networks", range(1, 7)),
     ("II · Adversarial networks", range(7, 10)),
@@ -87,13 +96,15 @@ def with_box(header: str, name: str, up: str, colab: str) -> str:
     else:
         title, rest = header.split("\n", 1)
         header = f"{title}\n\n{buttons}{rest}"
+    header = header.rstrip() + "\n"
     facts = re.findall(r"^\*\*(?:You need|Time)\*\*:.*(?:\n(?!\n).*)*", header, re.MULTILINE)
     if not facts:
         return header
     for fact in facts:
         header = header.replace(fact, "", 1)
-    inside = "\n\n".join(facts)
-    return f"{header.rstrip()}\n\n:::{{admonition}} Before you begin\n:class: before\n\n{inside}\n:::\n"
+    inside = "\n\n".join(fact.strip() for fact in facts)
+    box = f":::{{admonition}} Before you begin\n:class: before\n\n{inside}\n:::\n"
+    return f"{header.rstrip()}\n\n{box}"
 
 
 def for_site(notebook: NotebookNode) -> NotebookNode:
@@ -105,12 +116,14 @@ def for_site(notebook: NotebookNode) -> NotebookNode:
         tags = cell.metadata.setdefault("tags", [])
         if cell.get("id") == "setup":
             tags.append("hide-input")
+            cell.metadata["mystnb"] = {"code_prompt_show": "Set-up: where the course's code is"}
         elif "solution" in tags:
             tags.append("hide-cell")
+            cell.metadata["mystnb"] = {"code_prompt_show": "Show the solution"}
         alt = cell.metadata.get("alt")
         if alt:
-            cell.metadata["mystnb"] = {"image": {"alt": " ".join(alt.split())}}
-        # An empty attempt has nothing to show; a widget stands as one line and has its static twin.
+            shown_as = cell.metadata.setdefault("mystnb", {})
+            shown_as["image"] = {"alt": " ".join(alt.split())}
         for output in cell.get("outputs", []):
             output.get("data", {}).pop(tool.WIDGET_VIEW, None)
     return shown
@@ -254,7 +267,7 @@ def references(root: Path, lessons: Sequence[Path], pages: Set[str], address: st
             address = re.search(r"\]\((https?://[^)]+)\)", words)
             key = address.group(1) if address else re.sub(r"\W+", " ", words).casefold()
             by = f"[{path.stem[:2]}]({name})"
-            text, who = cited.setdefault(key, (words, []))
+            _, who = cited.setdefault(key, (words, []))
             if by not in who:
                 who.append(by)
     lines = ["# References", "", "Every work that a lesson or a companion cites.", ""]
@@ -280,25 +293,55 @@ def picture_of(path: Path, cell_id: str, target: Path) -> str:
     raise ValueError(f"{path.name} has no cell {cell_id!r} with a picture.")
 
 
-def command_page(address_of_parsers: Sequence[tuple[str, argparse.ArgumentParser]]) -> str:
+def command_page(root: Path) -> str:
     """Return a page with the help of each command."""
-    lines = ["# The two commands", ""]
-    for name, parser in address_of_parsers:
-        lines += [f"## {name}", "", "```text", parser.format_help().rstrip(), "```", ""]
-    return "\n".join(lines)
+    lines = ["# The two commands", "", "`make train` and `make sample` call them."]
+    for name in COMMANDS:
+        done = subprocess.run(
+            [sys.executable, "-m", name, "--help"],
+            cwd=root,
+            env=os.environ | {"COLUMNS": "79"},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        lines += ["", f"## python -m {name}", "", "```text", done.stdout.rstrip(), "```"]
+    return "\n".join([*lines, ""])
+
+
+def site_address(address: str) -> str:
+    """Return where GitHub Pages shows the site of a public repository, or ""."""
+    match = re.fullmatch(r"https://github\.com/([^/]+)/([^/]+)", address)
+    return f"https://{match[1].lower()}.github.io/{match[2]}/" if match else ""
+
+
+def lost_page(home: str) -> str:
+    """Return the page for an address that does not exist; it needs no other file."""
+    return LOST.replace("HOME", home or "/")
+
+
+def sitemap(built: Path, home: str) -> str:
+    """Return sitemap.xml: every page that a search engine may list."""
+    pages = sorted(path.relative_to(built).as_posix() for path in built.rglob("*.html"))
+    shown = [p for p in pages if p not in ("404.html", "genindex.html", "search.html")]
+    rows = "\n".join(f"<url><loc>{home}{page}</loc></url>" for page in shown)
+    space = "http://www.sitemaps.org/schemas/sitemap/0.9"
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n<urlset xmlns="{space}">\n{rows}\n</urlset>\n'
 
 
 # --- Everything together ------------------------------------------------------------------------
 
 
-def outline(lessons: Sequence[Path], companions: Sequence[Path], more: Sequence[str]) -> str:
+def outline(
+    lessons: Sequence[Path], companions: Sequence[Path], more: dict[str, Sequence[str]]
+) -> str:
     """Return the hidden tables of contents: parts with their lessons, companions, the rest."""
     blocks = [("", ["notebooks/00_start_here"])]
     for caption, numbers in PARTS:
         inside = [f"notebooks/{path.stem}" for path in lessons if number_of(path) in numbers]
         blocks.append((caption, inside))
     blocks.append(("Companions", [f"notebooks/deeper/{path.stem}" for path in companions]))
-    blocks.append(("Reference", list(more)))
+    blocks += [(caption, list(entries)) for caption, entries in more.items()]
     lines = []
     for caption, entries in blocks:
         lines += ["```{toctree}", ":hidden:", *([f":caption: {caption}"] if caption else []), ""]
@@ -346,19 +389,35 @@ def write_sources(root: Path, source: Path) -> None:
         references(root, [*lessons, *companions], pages, files), "utf-8"
     )
     index = source / "index.md"
-    more = ["glossary", "references", *(name.removesuffix(".md") for name in SHARED_PAGES)]
+    (source / "commands.md").write_text(command_page(root), "utf-8")
+    (source / "_extra" / "404.html").write_text(lost_page(site_address(address)), "utf-8")
+    (source / "_extra" / ".nojekyll").touch()
+    shared = [name.removesuffix(".md") for name in SHARED_PAGES]
+    more = {
+        "Use it": ["own_data", "running", "commands", "api"],
+        "Look it up": ["glossary", "references", *shared],
+    }
     index.write_text(
         index.read_text(encoding="utf-8") + "\n" + outline(lessons, companions, more), "utf-8"
     )
 
 
-def build(source: Path, built: Path) -> None:
-    """Run Sphinx; every warning stops it. The site is replaced only once it is complete."""
+def build(source: Path, built: Path, home: str) -> None:
+    """Run Sphinx; every warning stops it. The site is replaced only once it is complete.
+
+    Args:
+        source: what `write_sources` wrote.
+        built: the folder of the site.
+        home: the public address of the site, or "".
+    """
     fresh = built.with_name(f"{built.name}.tmp")
     shutil.rmtree(fresh, ignore_errors=True)
     command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q"]
     command += ["-b", "html", "-d", str(source.with_name("site-doctrees")), str(source), str(fresh)]
-    subprocess.run(command, check=True, env=os.environ | {"PYDEVD_DISABLE_FILE_VALIDATION": "1"})
+    command += ["-D", f"html_baseurl={home}", "-A", f"home={home}"]
+    subprocess.run(command, check=True, cwd=source.parent.parent)
+    if home:
+        (fresh / "sitemap.xml").write_text(sitemap(fresh, home), "utf-8")
     shutil.rmtree(built, ignore_errors=True)
     os.replace(fresh, built)
 
@@ -371,7 +430,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     write_sources(ROOT, SOURCE)
     if not options.sources:
         try:
-            build(SOURCE, BUILT)
+            build(SOURCE, BUILT, site_address(tool.published(ROOT)[0]))
         except subprocess.CalledProcessError as error:
             print(f"error: Sphinx ended with {error.returncode}; see above.", file=sys.stderr)
             return 2
