@@ -19,7 +19,7 @@ PARALLEL := -n logical --maxprocesses 4 --dist loadfile
 PYTEST := COURSE_PROFILE=quick $(VENV) -m pytest -q $(PARALLEL)
 
 .DEFAULT_GOAL := help
-.PHONY: help environment instructor train sample test test-units test-changed test-classroom test-colab lab \
+.PHONY: help environment instructor train sample test test-units test-changed test-classroom test-colab test-browser lab \
 	lint format notebooks bench bench-rivals gpu-check assignments grade colab site data lock clean
 
 help: ## list these commands
@@ -55,6 +55,10 @@ test-classroom: instructor ## prove the assignments: sources, releases, wrong an
 test-colab: environment ## run every notebook alone, as on Colab, with Colab's package versions
 	@$(PYTHON) tools/bootstrap.py --folder .venv-colab --requirements tests/colab-constraints.txt
 	COURSE_PROFILE=quick $(VENV) -m pytest -q -n logical --maxprocesses 2 -m colab tests
+
+test-browser: ## open the site in Chromium: errors, links, equations, axe, search; keeps screenshots in dist
+	@$(MAKE) --no-print-directory environment REQUIREMENTS=requirements-browser.txt
+	$(VENV) -m pytest -q -m browser tests/test_browser.py
 
 lab: environment ## open JupyterLab on your copy of the lessons, my/; REFRESH=1 renews it
 	@$(VENV) tools/lab.py $(if $(REFRESH),--refresh) $(ARGS)

@@ -74,6 +74,14 @@ def test_pictures_have_their_text_and_set_up_and_solutions_are_folded() -> None:
     assert list(shown.cells[1].outputs[0].data) == ["image/png"]
 
 
+def test_a_linked_sound_has_a_player() -> None:
+    made = site.with_players("Hear [it](sounds/06_a.wav), or [not](sounds.md).")
+    assert made == (
+        'Hear <a href="sounds/06_a.wav">it</a> '
+        '<audio controls preload="none" src="sounds/06_a.wav"></audio>, or [not](sounds.md).'
+    )
+
+
 # --- The glossary -------------------------------------------------------------------------------
 
 

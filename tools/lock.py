@@ -28,6 +28,7 @@ NAMES = (
     "requirements-gpu",
     "requirements-files",
     "requirements-site",
+    "requirements-browser",
 )
 # What holds for every machine that pyproject.toml's [tool.uv] names need not stand at each pin.
 ALWAYS = ("python_full_version < '3.14'", "(sys_platform == 'darwin' or sys_platform == 'linux')")

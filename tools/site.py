@@ -34,6 +34,7 @@ from tools import notebooks as tool  # noqa: E402
 SOURCE, BUILT = ROOT / "dist" / "site-source", ROOT / "dist" / "site"
 PAGES = ROOT / "site"
 BADGE_LINE = re.compile(r"^<!-- colab-badge -->.*\n", re.MULTILINE)
+SOUND = re.compile(r"\[([^\]]*)\]\((sounds/[\w.-]+\.wav)\)")
 LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^()\s]+)\)")
 HEADING = re.compile(r"^#{1,6} +(.+)$", re.MULTILINE)
 # Where a glossary link may not be put: code, formulas, links, HTML, headings.
@@ -105,6 +106,12 @@ def with_box(header: str, name: str, up: str, colab: str) -> str:
     inside = "\n\n".join(fact.strip() for fact in facts)
     box = f":::{{admonition}} Before you begin\n:class: before\n\n{inside}\n:::\n"
     return f"{header.rstrip()}\n\n{box}"
+
+
+def with_players(text: str) -> str:
+    """Return Markdown in which each linked sound has a player beside its link."""
+    player = r'<a href="\2">\1</a> <audio controls preload="none" src="\2"></audio>'
+    return SOUND.sub(player, text)
 
 
 def for_site(notebook: NotebookNode) -> NotebookNode:
@@ -374,7 +381,7 @@ def write_sources(root: Path, source: Path) -> None:
         header.source = with_box(header.source, path.name, root_from(name), colab if github else "")
         prose = [cell for cell in notebook.cells if cell.cell_type == "markdown"]
         for cell in prose:
-            cell.source = relink(cell.source, name, name, pages, files)
+            cell.source = relink(with_players(cell.source), name, name, pages, files)
         for cell, text in zip(
             prose, link_terms([cell.source for cell in prose], terms), strict=True
         ):
@@ -382,7 +389,8 @@ def write_sources(root: Path, source: Path) -> None:
         (source / name).parent.mkdir(parents=True, exist_ok=True)
         nbformat.write(notebook, source / name)
         shutil.copy(path, downloads / path.name)
-    shutil.copytree(root / "notebooks" / "sounds", source / "notebooks" / "sounds")
+    sounds = "notebooks/sounds"
+    shutil.copytree(root / sounds, source / "_extra" / sounds)
     by_number = {number_of(path): path for path in lessons}
     (source / "glossary.md").write_text(glossary_page(terms, place_in(by_number)), "utf-8")
     (source / "references.md").write_text(
@@ -415,7 +423,7 @@ def build(source: Path, built: Path, home: str) -> None:
     command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q"]
     command += ["-b", "html", "-d", str(source.with_name("site-doctrees")), str(source), str(fresh)]
     command += ["-D", f"html_baseurl={home}", "-A", f"home={home}"]
-    subprocess.run(command, check=True, cwd=source.parent.parent)
+    subprocess.run(command, check=True, cwd=ROOT)
     if home:
         (fresh / "sitemap.xml").write_text(sitemap(fresh, home), "utf-8")
     shutil.rmtree(built, ignore_errors=True)
