@@ -81,13 +81,15 @@ def test_other_locks_are_supersets_of_the_learners() -> None:
 
 def test_locks_differ_in_what_their_names_say() -> None:
     learners, *others = [set(requirements(path)) for path in LOCKS]
-    instructor, bench, gpu, files, pages = [names - learners for names in others]
+    instructor, bench, gpu, files, pages, browser = [names - learners for names in others]
     assert "nbgrader" in instructor
     assert "torch" in bench
     assert {"nvidia-cudnn-cu12", "nvidia-cublas-cu12"} <= gpu
     assert {"openpyxl", "pyarrow"} <= files
     assert {"sphinx", "myst-nb"} <= pages
-    assert not any("nvidia" in name for name in learners | instructor | files | pages)
+    assert {"playwright", "axe-playwright-python"} <= browser
+    small = learners | instructor | files | pages | browser
+    assert not any("nvidia" in name for name in small)
 
 
 def test_lock_is_what_is_installed() -> None:

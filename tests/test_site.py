@@ -148,6 +148,16 @@ def test_links_lead_to_pages_or_are_words(here: str, text: str, expected: str | 
     assert site.relink(text, here, here, pages, "") == (text if expected is None else expected)
 
 
+@pytest.mark.parametrize("path", sorted(site.PAGES.glob("*.md")), ids=lambda path: path.stem)
+def test_pages_lead_somewhere_in_the_repository_too(path: Path) -> None:
+    """On GitHub they are read where they are; what is made with the site is not there."""
+    made = {"glossary.md", "references.md", "commands.md"}
+    for _, _, target in site.LINK.findall(path.read_text(encoding="utf-8")):
+        file = target.partition("#")[0]
+        if file and ":" not in file and file not in made:
+            assert (path.parent / file).exists(), target
+
+
 def test_links_to_other_files_lead_to_the_public_repository() -> None:
     made = site.relink("[c](../utils/train.py)", "data/README.md", "data/README.md", set(), "R/b")
     assert made == "[c](R/b/utils/train.py)"

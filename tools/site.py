@@ -360,6 +360,9 @@ def write_sources(root: Path, source: Path) -> None:
     """Write what Sphinx reads into ``source``, which is emptied first."""
     shutil.rmtree(source, ignore_errors=True)
     shutil.copytree(root / "site", source)
+    for path in source.glob("*.md"):
+        # In the repository these pages lie one folder below what they link.
+        path.write_text(path.read_text(encoding="utf-8").replace("](../", "]("), "utf-8")
     address, version = tool.published(root)
     github = address.removeprefix("https://github.com/") if "github.com" in address else ""
     files = f"{address}/blob/{version}" if address else ""
@@ -403,7 +406,7 @@ def write_sources(root: Path, source: Path) -> None:
     shared = [name.removesuffix(".md") for name in SHARED_PAGES]
     more = {
         "Use it": ["own_data", "running", "commands", "api"],
-        "Look it up": ["glossary", "references", *shared],
+        "Look it up": ["questions", "glossary", "references", *shared],
     }
     index.write_text(
         index.read_text(encoding="utf-8") + "\n" + outline(lessons, companions, more), "utf-8"
