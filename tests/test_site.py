@@ -75,11 +75,15 @@ def test_pictures_have_their_text_and_set_up_and_solutions_are_folded() -> None:
 
 
 def test_a_linked_sound_has_a_player() -> None:
-    made = site.with_players("Hear [it](sounds/06_a.wav), or [not](sounds.md).")
+    made = site.with_html("Hear [it](sounds/06_a.wav), or [not](sounds.md).")
     assert made == (
         'Hear <a href="sounds/06_a.wav">it</a> '
         '<audio controls preload="none" src="sounds/06_a.wav"></audio>, or [not](sounds.md).'
     )
+
+
+def test_a_link_written_in_html_leads_to_the_page() -> None:
+    assert site.with_html('<a href="07_x.ipynb">it</a>') == '<a href="07_x.html">it</a>'
 
 
 # --- The glossary -------------------------------------------------------------------------------

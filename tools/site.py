@@ -36,6 +36,7 @@ PAGES = ROOT / "site"
 BADGE_LINE = re.compile(r"^<!-- colab-badge -->.*\n", re.MULTILINE)
 SOUND = re.compile(r"\[([^\]]*)\]\((sounds/[\w.-]+\.wav)\)")
 LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^()\s]+)\)")
+INITIALS = re.compile(r"^(?:(?:\w\.-?)+ )+")  # works are sorted by surname
 HEADING = re.compile(r"^#{1,6} +(.+)$", re.MULTILINE)
 # Where a glossary link may not be put: code, formulas, links, HTML, headings.
 CLOSED = re.compile(
@@ -108,8 +109,9 @@ def with_box(header: str, name: str, up: str, colab: str) -> str:
     return f"{header.rstrip()}\n\n{box}"
 
 
-def with_players(text: str) -> str:
-    """Return Markdown in which each linked sound has a player beside its link."""
+def with_html(text: str) -> str:
+    """Return Markdown whose HTML suits the site: links to pages, a player beside each sound."""
+    text = re.sub(r'href="([\w./-]+)\.ipynb"', r'href="\1.html"', text)
     player = r'<a href="\2">\1</a> <audio controls preload="none" src="\2"></audio>'
     return SOUND.sub(player, text)
 
@@ -273,12 +275,13 @@ def references(root: Path, lessons: Sequence[Path], pages: Set[str], address: st
             words = " ".join(item.split())
             address = re.search(r"\]\((https?://[^)]+)\)", words)
             key = address.group(1) if address else re.sub(r"\W+", " ", words).casefold()
-            by = f"[{path.stem[:2]}]({name})"
+            label = path.stem.replace("_", " ") if path.parent.name == "deeper" else path.stem[:2]
+            by = f"[{label}]({name})"
             _, who = cited.setdefault(key, (words, []))
             if by not in who:
                 who.append(by)
     lines = ["# References", "", "Every work that a lesson or a companion cites.", ""]
-    order = sorted(cited.values(), key=lambda entry: re.sub(r"^(\w\. ?)+", "", entry[0]).casefold())
+    order = sorted(cited.values(), key=lambda entry: INITIALS.sub("", entry[0]).casefold())
     lines += [f"- {text} Cited in {', '.join(who)}." for text, who in order]
     return "\n".join([*lines, ""])
 
@@ -384,7 +387,7 @@ def write_sources(root: Path, source: Path) -> None:
         header.source = with_box(header.source, path.name, root_from(name), colab if github else "")
         prose = [cell for cell in notebook.cells if cell.cell_type == "markdown"]
         for cell in prose:
-            cell.source = relink(with_players(cell.source), name, name, pages, files)
+            cell.source = relink(with_html(cell.source), name, name, pages, files)
         for cell, text in zip(
             prose, link_terms([cell.source for cell in prose], terms), strict=True
         ):
