@@ -383,11 +383,11 @@ def write_sources(root: Path, source: Path) -> None:
     for path, name in zip((*lessons, *companions), names, strict=True):
         notebook = for_site(tool.read(path))
         colab = f"https://colab.research.google.com/github/{github}/blob/{version}/{name}"
-        header = notebook.cells[0]
-        header.source = with_box(header.source, path.name, root_from(name), colab if github else "")
         prose = [cell for cell in notebook.cells if cell.cell_type == "markdown"]
         for cell in prose:
             cell.source = relink(with_html(cell.source), name, name, pages, files)
+        header = notebook.cells[0]
+        header.source = with_box(header.source, path.name, root_from(name), colab if github else "")
         for cell, text in zip(
             prose, link_terms([cell.source for cell in prose], terms), strict=True
         ):
