@@ -56,9 +56,9 @@ test-colab: environment ## run every notebook alone, as on Colab, with Colab's p
 	@$(PYTHON) tools/bootstrap.py --folder .venv-colab --requirements tests/colab-constraints.txt
 	COURSE_PROFILE=quick $(VENV) -m pytest -q -n logical --maxprocesses 2 -m colab tests
 
-test-browser: ## open the site in Chromium: errors, links, equations, axe, search; keeps screenshots in dist
+test-browser: ## open the site and JupyterLab in Chromium: errors, links, equations, axe, search, widgets
 	@$(MAKE) --no-print-directory environment REQUIREMENTS=requirements-browser.txt
-	$(VENV) -m pytest -q -m browser tests/test_browser.py
+	$(VENV) -m pytest -q -m browser tests/test_browser.py tests/test_browser_lab.py
 
 lab: environment ## open JupyterLab on your copy of the lessons, my/; REFRESH=1 renews it
 	@$(VENV) tools/lab.py $(if $(REFRESH),--refresh) $(ARGS)
