@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 import shutil
 import socket
 import subprocess
@@ -27,6 +28,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 ROOT = Path(__file__).resolve().parent.parent
 LESSONS = ("00_start_here", "01_rnn_from_scratch", "03_lstm_and_gru")
 MINUTES = 10  # that a lesson may take under the quick profile, on a busy machine
+SHOWN = ".jp-NotebookPanel:not(.lm-mod-hidden)"  # lessons that were opened before are tabs
 RED = "[data-mime-type='application/vnd.jupyter.error'], [data-mime-type*='stderr']"
 
 
@@ -77,25 +79,29 @@ def opened(browser: Any, address: str, lesson: str) -> Any:
     """Open a lesson in JupyterLab and wait for its kernel."""
     page = browser.new_page(viewport={"width": 1400, "height": 1000})
     page.set_default_timeout(120_000)
+    # A workspace of its own: no tab of another test is open in it.
+    alone = address.replace("/lab/tree", f"/lab/workspaces/{secrets.token_hex(4)}/tree")
     for _ in range(60):
         try:
-            page.goto(address.replace("00_start_here", lesson))
+            page.goto(alone.replace("00_start_here", lesson))
             break
         except playwright.Error:  # it prints its address a moment before it listens
             time.sleep(0.5)
-    page.wait_for_selector(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Notebook .jp-Cell")
-    page.wait_for_selector(".jp-NotebookPanel-toolbar [data-status='idle']", state="attached")
+    page.wait_for_selector(f"{SHOWN} .jp-Notebook .jp-Cell")
+    page.wait_for_selector(f"{SHOWN} [data-status='idle']", state="attached")
     return page
 
 
 def run_all(page: Any) -> None:
     """Choose Run → Run All Cells, and wait until the kernel has done them all."""
     for _ in range(5):  # the menu may be there before the kernel is
-        page.locator(".jp-Notebook .jp-Cell").first.click()
+        page.locator(f"{SHOWN} .jp-Notebook .jp-Cell:visible").first.click()
         page.click(".lm-MenuBar-itemLabel:text-is('Run')")
         page.click(".lm-Menu-item[data-command='runmenu:run-all']")
         try:
-            page.wait_for_selector("[data-status='busy']", state="attached", timeout=10_000)
+            page.wait_for_selector(
+                f"{SHOWN} [data-status='busy']", state="attached", timeout=10_000
+            )
             break
         except playwright.TimeoutError:
             continue
@@ -104,7 +110,7 @@ def run_all(page: Any) -> None:
     while idle < 3:  # idle once is also between two cells
         assert time.monotonic() < until, "the lesson did not end"
         page.wait_for_timeout(2000)
-        idle = idle + 1 if page.locator("[data-status='idle']").count() else 0
+        idle = idle + 1 if page.locator(f"{SHOWN} [data-status='idle']").count() else 0
 
 
 def stored(browser_page: Any, lesson: str, address: str) -> nbformat.NotebookNode:
@@ -134,7 +140,7 @@ def test_lesson_runs_from_top_to_bottom(browser: Any, address: str, lesson: str)
 def test_the_slider_moves_the_picture(browser: Any, address: str) -> None:
     page = opened(browser, address, LESSONS[0])
     run_all(page)
-    slider = page.locator(".jp-OutputArea .noUi-handle, .jp-OutputArea input[type=range]").first
+    slider = page.locator(f"{SHOWN} .jp-OutputArea .noUi-handle").first
     slider.scroll_into_view_if_needed()
     image = page.locator(".jp-OutputArea-output:has(.widget-interact), .widget-interact").first
     before = image.locator("img").first.get_attribute("src")
@@ -150,7 +156,7 @@ def test_the_slider_moves_the_picture(browser: Any, address: str) -> None:
 def test_what_is_folded_unfolds(browser: Any, address: str) -> None:
     """The set-up cell stands for the solutions, which are folded in the same way."""
     page = opened(browser, address, LESSONS[1])
-    bar = page.locator(".jp-CodeCell .jp-InputPlaceholder:visible").first
+    bar = page.locator(f"{SHOWN} .jp-CodeCell .jp-InputPlaceholder:visible").first
     cell = bar.evaluate_handle("bar => bar.closest('.jp-CodeCell')")
     shown = "cell => !!cell.querySelector('.cm-content')?.checkVisibility()"
     assert not cell.evaluate(shown)
