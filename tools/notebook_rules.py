@@ -56,7 +56,6 @@ FIRST_EDITION = {
     "15_music_gan",
     "16_video_gan",
     "17_looking_inside",
-    "18_scaling_out",
 }
 RAISES = {"raises-exception", "nbval-raises-exception"}
 

@@ -50,7 +50,7 @@ class Finished:
 
     The output of one that ``launch`` killed ends with a line that says so.
 
-    Used in lesson 18.10.
+    Used in lesson 18.6.
     """
 
     status: int
@@ -60,7 +60,7 @@ class Finished:
 def free_addresses(count: int) -> list[str]:
     """Return ``count`` loopback addresses whose ports are free now.
 
-    Used in lesson 18.10.
+    Used in lesson 18.5.
     """
     with contextlib.ExitStack() as held:  # all at once, so that no port comes twice
         sockets = [held.enter_context(socket.socket()) for _ in range(count)]
@@ -83,7 +83,7 @@ def launch(
         timeout: seconds for all of it.
         grace: seconds from the first failure on.
 
-    Used in lesson 18.10.
+    Used in lesson 18.6.
     """
     addresses = free_addresses(workers)
     running: list[subprocess.Popen] = []
@@ -143,7 +143,7 @@ def sines_trainer(
     every weight, so that all can be compared; by the recipe they do not depend on some biases,
     which go where rounding takes them.
 
-    Used in lesson 18.1.
+    Used in lesson 18.6.
     """
     config = TrainingConfig(
         steps=steps,
@@ -178,7 +178,7 @@ def seconds_to_reduce(trainer: GanTrainer, repeats: int) -> list[float]:
     Raises:
         ValueError: if the trainer has no strategy.
 
-    Used in lesson 18.13.
+    Used in lesson 18.8.
     """
     if trainer.strategy is None:
         raise ValueError("The trainer has no strategy; expected one whose workers add up.")
@@ -203,7 +203,7 @@ def seconds_to_reduce(trainer: GanTrainer, repeats: int) -> list[float]:
 def reduces_in_a_step(trainer: GanTrainer) -> int:
     """Return how many all-reduces the graph of one of this worker's steps holds.
 
-    Used in lesson 18.13.
+    Used in lesson 18.8.
     """
     step = tf.function(trainer.train_step).get_concrete_function(tf.TensorSpec((), tf.int64))
     operations = step.graph.get_operations()
@@ -217,7 +217,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     each step took ("step") and each of 20 sums of as many numbers as a step's gradients, in two
     all-reduces ("reduce"); with ``--count`` also the all-reduces in a step ("reduces").
 
-    Used in lesson 18.10.
+    Used in lesson 18.6.
     """
     parser = argparse.ArgumentParser(
         prog="python -m utils.lessons.workers",
