@@ -105,7 +105,7 @@ def killed(tmp_path_factory):
 def together(tmp_path_factory, killed):
     """The folder of two workers who trained to the end, and then went on with the killed run."""
     folder = tmp_path_factory.mktemp("together")
-    ended = launch(["-c", TRAIN_THEN_GO_ON, *WORKER[2:], "--count", str(folder), str(killed)])
+    ended = launch(["-c", TRAIN_THEN_GO_ON, *WORKER[2:], str(folder), str(killed)])
     assert [worker.status for worker in ended] == [0, 0], ended
     assert "worker 1: 2 replicas, step 8" in ended[1].output
     assert "going on from step 4" in ended[1].output
@@ -139,10 +139,6 @@ def test_two_workers_give_the_weights_of_one(together):
     for index in range(2):
         times = json.loads((together / f"worker-{index}.json").read_text())
         assert len(times["step"]) == 8
-        assert min(times["reduce"]) > 0
-        # Two of gradients, one of losses, nine for each of the two layers that standardise: a
-        # replica's rows are of an open number, which is added up as well.
-        assert times["reduces"] == 21
 
 
 def test_a_killed_worker_and_a_resumed_run_end_at_the_same_bits(together, killed):

@@ -1,4 +1,4 @@
-"""Workers on this machine: start them, train a small LSTM-GAN on sines, time the all-reduces.
+"""Workers on this machine: start them, train a small LSTM-GAN on sines, time its steps.
 
 ``python -m utils.lessons.workers FOLDER`` trains as one worker of several. Lesson 18 and the tests
 start two of them with ``launch``, which gives each its TF_CONFIG.
@@ -172,50 +172,11 @@ def sines_trainer(
         return GanTrainer(generator, discriminator, windows, config, strategy)
 
 
-def seconds_to_reduce(trainer: GanTrainer, repeats: int) -> list[float]:
-    """Return how long each of ``repeats`` all-reduces took, of as much as a step's gradients.
-
-    Raises:
-        ValueError: if the trainer has no strategy.
-
-    Used in lesson 18.8.
-    """
-    if trainer.strategy is None:
-        raise ValueError("The trainer has no strategy; expected one whose workers add up.")
-    sizes = [
-        sum(variable.shape.num_elements() for variable in model.trainable_variables)
-        for model in (trainer.generator, trainer.discriminator)
-    ]
-
-    @tf.function
-    def reduce() -> tf.Tensor:
-        context = tf.distribute.get_replica_context()
-        return tf.add_n([context.all_reduce("sum", tf.ones(size))[0] for size in sizes])
-
-    took = []
-    for _ in range(repeats + 1):
-        start = time.perf_counter()
-        trainer.strategy.run(reduce)
-        took.append(time.perf_counter() - start)
-    return took[1:]  # the first one traced the graph
-
-
-def reduces_in_a_step(trainer: GanTrainer) -> int:
-    """Return how many all-reduces the graph of one of this worker's steps holds.
-
-    Used in lesson 18.8.
-    """
-    step = tf.function(trainer.train_step).get_concrete_function(tf.TensorSpec((), tf.int64))
-    operations = step.graph.get_operations()
-    return sum(operation.type.startswith("CollectiveReduce") for operation in operations)
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Be one worker; return the exit status: 0, 2 for bad input, 3 if another worker was lost.
 
     Writes checkpoints to the folder, and for each worker a ``worker-0.json`` with the seconds that
-    each step took ("step") and each of 20 sums of as many numbers as a step's gradients, in two
-    all-reduces ("reduce"); with ``--count`` also the all-reduces in a step ("reduces").
+    each step took ("step").
 
     Used in lesson 18.6.
     """
@@ -234,7 +195,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--every", type=int, default=5, metavar="N", help="steps a checkpoint")
     parser.add_argument("--resume", action="store_true", help="from the last checkpoint")
     parser.add_argument("--kill", type=int, metavar="STEP", help="worker 1 dies after this step")
-    parser.add_argument("--count", action="store_true", help="count a step's all-reduces")
     parser.add_argument("--seed", type=int, default=1, help="of everything random")
     parser.add_argument("--wait", type=float, default=WAIT, metavar="S", help="for the others")
     parser.add_argument("--seconds", type=int, default=600, help="then it ends by itself")
@@ -287,12 +247,7 @@ def _train(options: argparse.Namespace) -> None:
             checkpoint_every=options.every,
             callbacks=[Callback(1, note_time)],
         )
-    times: dict[str, list[float] | int] = {
-        "step": [after - before for before, after in itertools.pairwise(seconds)],
-        "reduce": [] if parallel is None else seconds_to_reduce(trainer, 20),
-    }
-    if options.count:
-        times["reduces"] = reduces_in_a_step(trainer)
+    times = {"step": [after - before for before, after in itertools.pairwise(seconds)]}
     (options.folder / f"worker-{index}.json").write_text(json.dumps(times), encoding="utf-8")
     print(f"worker {index}: {trainer.replicas} replicas, step {trainer.step}")
 
